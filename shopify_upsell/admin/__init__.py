@@ -1,0 +1,1 @@
+"""The embedded admin: the page a merchant opens in Shopify."""

@@ -1,0 +1,1 @@
+"""Station 7: purchases find their cause: touchpoints, signed tokens, credits."""

@@ -1,0 +1,1 @@
+"""Models that divide a credited line among its touchpoints, one module each."""

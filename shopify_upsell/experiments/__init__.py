@@ -1,0 +1,1 @@
+"""Station 8: did it help: deterministic assignment; statistics join it."""

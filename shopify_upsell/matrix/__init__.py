@@ -1,0 +1,1 @@
+"""Station 4: facts become evidence: which product goes with which."""

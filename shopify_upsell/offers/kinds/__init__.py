@@ -1,0 +1,1 @@
+"""Offer kinds, one module each; `registry.KINDS` lists them."""

@@ -1,0 +1,92 @@
+"""Fixtures shared by the suite. TEST_DATABASE chooses `sqlite` (default) or `postgresql`; the suite runs on both."""
+
+import os
+import uuid
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from sqlalchemy import create_engine, text
+from sqlalchemy.orm import Session
+
+from shopify_upsell.core import ShopId
+from shopify_upsell.database import Base, Database, bind_shop
+from shopify_upsell.shops.store import ShopRow
+
+NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
+
+
+def _postgres_server() -> str:
+    return os.environ.get("TEST_POSTGRES_URL", "postgresql+psycopg://postgres@127.0.0.1:5499/postgres")
+
+
+@pytest.fixture(scope="session")
+def database_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """An empty database with the schema, made once per test process."""
+    if os.environ.get("TEST_DATABASE", "sqlite") == "sqlite":
+        yield f"sqlite:///{tmp_path_factory.mktemp('db') / 'test.db'}"
+        return
+    name = f"wp_test_{uuid.uuid4().hex[:12]}"
+    server = create_engine(_postgres_server(), isolation_level="AUTOCOMMIT")
+    with server.connect() as connection:
+        connection.execute(text(f"CREATE DATABASE {name}"))
+    yield _postgres_server().rsplit("/", 1)[0] + "/" + name
+    with server.connect() as connection:
+        connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
+    server.dispose()
+
+
+@pytest.fixture(scope="session")
+def migrated_database(database_url: str) -> Iterator[Database]:
+    database = Database(database_url)
+    Base.metadata.create_all(database.engine)
+    yield database
+    database.dispose()
+
+
+@pytest.fixture
+def database(migrated_database: Database) -> Iterator[Database]:
+    """The database with every table empty before the test: for tests that commit."""
+    with migrated_database.write() as session:
+        for table in reversed(Base.metadata.sorted_tables):
+            session.execute(table.delete())
+    yield migrated_database
+
+
+@pytest.fixture
+def session(database: Database) -> Iterator[Session]:
+    """A session whose work is rolled back."""
+    with Session(database.engine, expire_on_commit=False) as session:
+        yield session
+        session.rollback()
+
+
+def add_shop(session: Session, domain: str = "one.myshopify.com", state: str = "installed") -> ShopId:
+    """Insert a shop as an installed one."""
+    row = ShopRow(
+        domain=domain,
+        state=state,
+        currency="USD",
+        time_zone="UTC",
+        holdout_salt="salt-" + domain,
+        created_at=NOW,
+        installed_at=NOW,
+    )
+    session.add(row)
+    session.flush()
+    return ShopId(row.shop_id)
+
+
+@pytest.fixture
+def shop_id(session: Session) -> ShopId:
+    """An installed shop in the rolled-back session, beside another one as noise."""
+    add_shop(session, "noise.myshopify.com")
+    shop_id = add_shop(session)
+    bind_shop(session, shop_id)
+    return shop_id
+
+
+@pytest.fixture
+def tmp_home(tmp_path: Path) -> Path:
+    return tmp_path
