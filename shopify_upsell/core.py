@@ -102,7 +102,7 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True)
 class Announcement:
-    """Something became true; `app.LISTENERS` says which jobs want to know. Names: `order_recorded`, …"""
+    """Something became true; `app.LISTENERS` says which jobs want to know. Names: `order_recorded` and its like."""
 
     name: str
     subject_id: int

@@ -53,6 +53,7 @@ class UtcDateTime(TypeDecorator[datetime]):
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Turn an aware moment into UTC. Raises: ValueError for a naive one."""
         if value is None:
             return None
         if value.tzinfo is None:
@@ -61,6 +62,7 @@ class UtcDateTime(TypeDecorator[datetime]):
         return utc.replace(tzinfo=None) if dialect.name == "sqlite" else utc
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Give the moment back as aware UTC."""
         if value is None:
             return None
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
@@ -128,23 +130,21 @@ class Database:
             _sqlite_engine(url, synchronous, pool_size) if self.is_sqlite else _postgres_engine(url, pool_size)
         )
         self._read_engine = self.engine.execution_options(sqlite_begin="DEFERRED")
+        self.wake: Callable[[], None] | None = None
 
     @contextmanager
     def write(self) -> Iterator[Session]:
         """A session that commits when the block ends well and rolls back when it does not."""
-        with Session(self.engine, expire_on_commit=False) as session:
+        with Session(self.engine, expire_on_commit=False, info={"wake": self.wake}) as session:
             with session.begin():
                 yield session
             run_after_commit(session)
 
     @contextmanager
     def read(self) -> Iterator[Session]:
-        """A session for reading: on SQLite it never takes the write lock. What it writes is rolled back."""
+        """A session for reading: on SQLite it never takes the write lock. Nothing it does is committed."""
         with Session(self._read_engine, expire_on_commit=False) as session:
-            try:
-                yield session
-            finally:
-                session.rollback()
+            yield session
 
     def dispose(self) -> None:
         """Close every pooled connection."""

@@ -1,0 +1,7 @@
+#!/usr/bin/env bash
+# Write the locks anew from pyproject.toml: requirements.lock for production, requirements-dev.lock with everything.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+common=(--quiet --generate-hashes --strip-extras --allow-unsafe --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-header --no-annotate pyproject.toml)
+.venv/bin/pip-compile "${common[@]}" --output-file requirements.lock
+.venv/bin/pip-compile "${common[@]}" --all-extras --output-file requirements-dev.lock
