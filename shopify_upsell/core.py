@@ -145,7 +145,7 @@ def parse_time(text: object) -> datetime:
     cut = re.sub(r"(\.\d{6})\d+", r"\1", text.strip())
     try:
         return aware(datetime.fromisoformat(cut))
-    except ValueError as broken:
+    except (ValueError, OverflowError) as broken:
         raise InvalidInput("not a time") from broken
 
 

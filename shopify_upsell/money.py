@@ -236,7 +236,7 @@ def exponent_of(currency: object) -> int:
 def _minor_units(text: object, exponent: int) -> int:
     if isinstance(text, bool) or not isinstance(text, (str, int, Decimal)):
         raise InvalidInput("not an amount")
-    plain = format(text, "f") if isinstance(text, Decimal) and text.is_finite() else str(text)
+    plain = _digits_of(text) if isinstance(text, Decimal) else str(text)
     match = _DECIMAL.fullmatch(plain)
     if match is None:
         raise InvalidInput("not an amount")
@@ -247,6 +247,12 @@ def _minor_units(text: object, exponent: int) -> int:
     if units > LARGEST_AMOUNT:
         raise InvalidInput("an amount too large to be a price")
     return -units if sign else units
+
+
+def _digits_of(number: Decimal) -> str:
+    # A JSON number such as 1e999999999 is ten bytes on the wire and a gigabyte once written out.
+    exponent = number.as_tuple().exponent
+    return format(number, "f") if isinstance(exponent, int) and abs(exponent) <= 40 else str(number)
 
 
 def apportion(total: int, weights: Sequence[int]) -> list[int]:

@@ -3,6 +3,7 @@
 import os
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -22,11 +23,11 @@ def _postgres_server() -> str:
     return os.environ.get("TEST_POSTGRES_URL", "postgresql+psycopg://postgres@127.0.0.1:5499/postgres")
 
 
-@pytest.fixture(scope="session")
-def database_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """An empty database with the schema, made once per test process."""
+@contextmanager
+def an_empty_database(folder: Path) -> Iterator[str]:
+    """Give the address of a database with nothing in it."""
     if os.environ.get("TEST_DATABASE", "sqlite") == "sqlite":
-        yield f"sqlite:///{tmp_path_factory.mktemp('db') / 'test.db'}"
+        yield f"sqlite:///{folder / 'test.db'}"
         return
     name = f"wp_test_{uuid.uuid4().hex[:12]}"
     server = create_engine(_postgres_server(), isolation_level="AUTOCOMMIT")
@@ -38,21 +39,30 @@ def database_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     server.dispose()
 
 
+@pytest.fixture
+def empty_database_url(tmp_path: Path) -> Iterator[str]:
+    """A database with nothing in it."""
+    with an_empty_database(tmp_path) as url:
+        yield url
+
+
 @pytest.fixture(scope="session")
-def migrated_database(database_url: str) -> Iterator[Database]:
-    database = Database(database_url)
-    Base.metadata.create_all(database.engine)
-    yield database
-    database.dispose()
+def migrated_database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
+    """A database made by the real migrations, once per test process."""
+    with an_empty_database(tmp_path_factory.mktemp("db")) as url:
+        database = Database(url)
+        Base.metadata.create_all(database.engine)
+        yield database
+        database.dispose()
 
 
 @pytest.fixture
-def database(migrated_database: Database) -> Iterator[Database]:
+def database(migrated_database: Database) -> Database:
     """The database with every table empty before the test: for tests that commit."""
     with migrated_database.write() as session:
         for table in reversed(Base.metadata.sorted_tables):
             session.execute(table.delete())
-    yield migrated_database
+    return migrated_database
 
 
 @pytest.fixture

@@ -1,1 +1,4 @@
-"""A simulated Shopify for development, the demo and tests. Speaks to the app over HTTP only; never starts in production."""
+"""A simulated Shopify for development, the demo and tests.
+
+Speaks to the app over HTTP only; never starts in production.
+"""

@@ -1,160 +1,290 @@
-"""Tables of the ledger. Natural keys only and none of our own clock, so that the same facts give the same bytes."""
+"""Queries of the ledger. The tables are in `tables`; what is read leaves as frozen dataclasses."""
 
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import BigInteger, ForeignKey, Index, Text
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy import Row, Select, case, func, select, tuple_, update
+from sqlalchemy.orm import Session
 
-from shopify_upsell.database import Base, ExternalId, UtcDateTime
+from shopify_upsell.core import CustomerId, LineId, OrderId, ProductId, ShopId, VariantId
+from shopify_upsell.ledger.booked import Basket, BookedLine, BookedOrder, EditChange, LedgerTotal, TokenUse
+from shopify_upsell.ledger.catalog import Product, Variant
+from shopify_upsell.ledger.rows import customer_digest
+from shopify_upsell.ledger.tables import (
+    KNOWN_ORDER,
+    OrderEditRow,
+    OrderLineRow,
+    OrderRow,
+    ProductRow,
+    RedactedCustomerRow,
+    VariantRow,
+    batches,
+    lock_ledger,
+    lock_orders,
+    ordered_within,
+    put_rows,
+)
+from shopify_upsell.money import Money
 
+__all__ = ["Basket", "BookedLine", "BookedOrder", "EditChange", "LedgerTotal", "Product", "TokenUse", "Variant"]
 
-class ProductRow(Base):
-    """A product as Shopify last described it."""
+PAGE = 50_000
+"""Lines read at once for baskets: more than any order has, and well below 4 s."""
 
-    __tablename__ = "product"
-
-    shop_id: Mapped[int] = mapped_column(ForeignKey("shop.shop_id"), primary_key=True)
-    product_id: Mapped[int] = mapped_column(ExternalId, primary_key=True)
-    title: Mapped[str] = mapped_column(Text)
-    handle: Mapped[str] = mapped_column(Text)
-    status: Mapped[str] = mapped_column(Text)
-    is_published: Mapped[bool] = mapped_column()
-    is_gift_card: Mapped[bool] = mapped_column(default=False)
-    requires_selling_plan: Mapped[bool] = mapped_column(default=False)
-    product_type: Mapped[str] = mapped_column(Text, default="")
-    vendor: Mapped[str] = mapped_column(Text, default="")
-    image_url: Mapped[str | None] = mapped_column(Text)
-    is_deleted: Mapped[bool] = mapped_column(default=False)
-    version_at: Mapped[datetime] = mapped_column(UtcDateTime)
-    version_triggered_at: Mapped[datetime] = mapped_column(UtcDateTime)
-    version_digest: Mapped[str] = mapped_column(Text)
-
-
-class VariantRow(Base):
-    """A variant and its price in the shop's currency."""
-
-    __tablename__ = "variant"
-    __table_args__ = (Index("ix_variant_product", "shop_id", "product_id"),)
-
-    shop_id: Mapped[int] = mapped_column(ForeignKey("shop.shop_id"), primary_key=True)
-    variant_id: Mapped[int] = mapped_column(ExternalId, primary_key=True)
-    product_id: Mapped[int] = mapped_column(ExternalId)
-    position: Mapped[int] = mapped_column(default=1)
-    title: Mapped[str] = mapped_column(Text, default="")
-    sku: Mapped[str] = mapped_column(Text, default="")
-    price_minor_units: Mapped[int] = mapped_column(BigInteger)
-    currency: Mapped[str] = mapped_column(Text)
-    is_available: Mapped[bool] = mapped_column(default=True)
-    requires_components: Mapped[bool] = mapped_column(default=False)
+LINE_SUMS = ("gross", "discounts", "taxes", "gift_cards", "refunds", "edits", "unbooked", "net")
 
 
-class OrderRow(Base):
-    """The newest version of an order. `residual_minor_units`: refunded beyond what its lines can carry (≤ 0)."""
+def products_by_id(session: Session, shop_id: ShopId, product_ids: Collection[ProductId]) -> dict[ProductId, Product]:
+    """Products with their variants by position. Unknown ids are absent; deleted products say so."""
+    found: dict[ProductId, Product] = {}
+    for batch in batches(sorted(set(product_ids))):
+        variants: dict[int, list[Variant]] = {}
+        rows = select(VariantRow.__table__).where(VariantRow.shop_id == shop_id, VariantRow.product_id.in_(batch))
+        for row in session.execute(rows.order_by(VariantRow.position, VariantRow.variant_id)):
+            variants.setdefault(row.product_id, []).append(_variant(row))
+        products = select(ProductRow.__table__).where(ProductRow.shop_id == shop_id, ProductRow.product_id.in_(batch))
+        for row in session.execute(products):
+            found[ProductId(row.product_id)] = _product(row, tuple(variants.get(row.product_id, ())))
+    return found
 
-    __tablename__ = "sales_order"
-    __table_args__ = (
-        Index("ix_sales_order_customer", "shop_id", "customer_id"),
-        Index("ix_sales_order_ordered_at", "shop_id", "ordered_at"),
-        Index("ix_sales_order_checkout", "shop_id", "checkout_token"),
+
+def variants_by_id(session: Session, shop_id: ShopId, variant_ids: Collection[VariantId]) -> dict[VariantId, Variant]:
+    """Variants of products that were not deleted. Unknown ids are absent."""
+    found: dict[VariantId, Variant] = {}
+    same = (ProductRow.shop_id == VariantRow.shop_id) & (ProductRow.product_id == VariantRow.product_id)
+    for batch in batches(sorted(set(variant_ids))):
+        rows = (
+            select(VariantRow.__table__)
+            .join(ProductRow, same)
+            .where(VariantRow.shop_id == shop_id, VariantRow.variant_id.in_(batch), ~ProductRow.is_deleted)
+            .order_by(VariantRow.product_id)
+        )
+        found.update({VariantId(row.variant_id): _variant(row) for row in session.execute(rows)})
+    return found
+
+
+def baskets(session: Session, shop_id: ShopId, *, since: datetime | None = None) -> list[Basket]:
+    """What was bought together: booked orders with what is left of them, without gift cards, by order id."""
+    found: dict[int, tuple[datetime, set[ProductId]]] = {}
+    query = _basket_lines(shop_id, since)
+    after = (0, 0)
+    while True:
+        key = tuple_(OrderLineRow.order_id, OrderLineRow.line_id)
+        page = session.execute(query.where(key > tuple_(*after)).limit(PAGE)).all()
+        for row in page:
+            found.setdefault(row.order_id, (row.ordered_at, set()))[1].add(ProductId(row.product_id))
+        if len(page) < PAGE:
+            break
+        after = (page[-1].order_id, page[-1].line_id)
+    return [Basket(OrderId(key), ordered_at, frozenset(ids)) for key, (ordered_at, ids) in found.items()]
+
+
+def booked_order(session: Session, shop_id: ShopId, order_id: OrderId, *, lock: bool = False) -> BookedOrder | None:
+    """Read one order as it is worth now; None when no version of it is held. `lock` holds it first."""
+    if lock:
+        lock_orders(session, shop_id, [order_id])
+    return booked_orders(session, shop_id, [order_id]).get(order_id)
+
+
+def booked_orders(session: Session, shop_id: ShopId, order_ids: Collection[OrderId]) -> dict[OrderId, BookedOrder]:
+    """Read orders as they are worth now, by order id. Orders of which no version is held are absent."""
+    found: dict[OrderId, BookedOrder] = {}
+    for batch in batches(sorted(set(order_ids))):
+        lines: dict[int, list[BookedLine]] = {}
+        rows = select(OrderLineRow.__table__).where(OrderLineRow.shop_id == shop_id, OrderLineRow.order_id.in_(batch))
+        for row in session.execute(rows.order_by(OrderLineRow.position, OrderLineRow.line_id)):
+            lines.setdefault(row.order_id, []).append(_booked_line(row))
+        edits: dict[int, list[EditChange]] = {}
+        changes = select(OrderEditRow.__table__).where(
+            OrderEditRow.shop_id == shop_id, OrderEditRow.order_id.in_(batch)
+        )
+        for row in session.execute(changes):
+            edits.setdefault(row.order_id, []).append(
+                EditChange(row.edit_id, LineId(row.line_id), row.delta, row.committed_at)
+            )
+        orders = select(OrderRow.__table__).where(
+            OrderRow.shop_id == shop_id, OrderRow.order_id.in_(batch), KNOWN_ORDER
+        )
+        for row in session.execute(orders):
+            found[OrderId(row.order_id)] = _booked_order(row, lines.get(row.order_id, []), edits.get(row.order_id, []))
+    return found
+
+
+def orders_with_token(session: Session, shop_id: ShopId, token: str) -> list[TokenUse]:
+    """Lines of booked orders that carry the token, the earliest order first."""
+    same = (OrderRow.shop_id == OrderLineRow.shop_id) & (OrderRow.order_id == OrderLineRow.order_id)
+    rows = session.execute(
+        select(OrderRow.ordered_at, OrderRow.order_id, OrderLineRow.line_id, OrderLineRow.variant_id)
+        .join(OrderLineRow, same)
+        .where(OrderLineRow.shop_id == shop_id, OrderLineRow.offer_token == token, OrderRow.is_booked)
+        .order_by(OrderRow.ordered_at, OrderRow.order_id, OrderLineRow.line_id)
+    )
+    return [TokenUse(row.ordered_at, OrderId(row.order_id), LineId(row.line_id), row.variant_id) for row in rows]
+
+
+def order_ids_of_customer(session: Session, shop_id: ShopId, customer_id: CustomerId) -> list[OrderId]:
+    """Ids of the orders linked to a customer, ascending."""
+    rows = select(OrderRow.order_id).where(OrderRow.shop_id == shop_id, OrderRow.customer_id == customer_id)
+    return [OrderId(order_id) for order_id in session.scalars(rows.order_by(OrderRow.order_id))]
+
+
+def forget_customer(session: Session, shop_id: ShopId, customer_id: CustomerId) -> None:
+    """Cut the link between a customer and their orders, and leave a tombstone for webhooks still to come.
+
+    Nobody may write orders meanwhile: one that had not seen the tombstone would keep the link.
+    """
+    lock_ledger(session, shop_id)
+    tombstone = {"shop_id": shop_id, "customer_digest": customer_digest(customer_id)}
+    put_rows(session, shop_id, RedactedCustomerRow, [tombstone])
+    linked = update(OrderRow).where(OrderRow.shop_id == shop_id, OrderRow.customer_id == customer_id)
+    session.execute(linked.values(customer_id=None).execution_options(synchronize_session=False))
+
+
+def redacted_customers(
+    session: Session, shop_id: ShopId, customer_ids: Collection[CustomerId]
+) -> frozenset[CustomerId]:
+    """Those of the customers who asked to be forgotten."""
+    by_digest = {customer_digest(customer_id): customer_id for customer_id in customer_ids}
+    found: set[CustomerId] = set()
+    for batch in batches(sorted(by_digest)):
+        rows = select(RedactedCustomerRow.customer_digest).where(
+            RedactedCustomerRow.shop_id == shop_id, RedactedCustomerRow.customer_digest.in_(batch)
+        )
+        found.update(by_digest[digest] for digest in session.scalars(rows))
+    return frozenset(found)
+
+
+def newest_order_version(session: Session, shop_id: ShopId) -> datetime | None:
+    """When the newest order version held was made; None for an empty ledger."""
+    return session.scalar(select(func.max(OrderRow.version_at)).where(OrderRow.shop_id == shop_id, KNOWN_ORDER))
+
+
+def order_period(session: Session, shop_id: ShopId) -> tuple[datetime, datetime] | None:
+    """When the first and the last order were placed; None for an empty ledger."""
+    times = select(func.min(OrderRow.ordered_at), func.max(OrderRow.ordered_at))
+    first, last = session.execute(times.where(OrderRow.shop_id == shop_id, KNOWN_ORDER)).one()
+    return None if first is None else (first, last)
+
+
+def count_products(session: Session, shop_id: ShopId) -> int:
+    """How many products are known and not deleted."""
+    rows = select(func.count()).select_from(ProductRow).where(ProductRow.shop_id == shop_id, ~ProductRow.is_deleted)
+    return session.scalar(rows) or 0
+
+
+def ledger_totals(
+    session: Session, shop_id: ShopId, *, since: datetime | None = None, until: datetime | None = None
+) -> list[LedgerTotal]:
+    """Sums by currency over orders placed from `since` to before `until`, by currency code."""
+    within = ordered_within(shop_id, since, until)
+    same = (OrderRow.shop_id == OrderLineRow.shop_id) & (OrderRow.order_id == OrderLineRow.order_id)
+    sums = session.execute(
+        select(OrderRow.currency, *_line_sums()).join(OrderLineRow, same).where(*within).group_by(OrderRow.currency)
+    )
+    lines = {row.currency: [int(part or 0) for part in row[1:]] for row in sums}
+    booked = func.sum(case((OrderRow.is_booked, 1), else_=0))
+    orders = session.execute(
+        select(OrderRow.currency, func.count(), booked, func.sum(OrderRow.residual_minor_units))
+        .where(*within)
+        .group_by(OrderRow.currency)
+        .order_by(OrderRow.currency)
+    )
+    return [
+        LedgerTotal(
+            currency=currency,
+            order_count=count,
+            unbooked_count=count - int(booked),
+            order_residual=int(residual),
+            **dict(zip(LINE_SUMS, lines.get(currency, [0] * len(LINE_SUMS)), strict=True)),
+        )
+        for currency, count, booked, residual in orders
+    ]
+
+
+def _line_sums() -> list[Any]:
+    """The columns that `LINE_SUMS` names, in its order."""
+    line = OrderLineRow
+    value = line.gross_minor_units - line.discount_minor_units - line.tax_minor_units
+    worth = value - line.refunded_minor_units - line.removed_minor_units
+    unbooked = case((OrderRow.is_booked | line.is_gift_card, 0), else_=worth)
+    return [
+        func.sum(line.gross_minor_units),
+        func.sum(line.discount_minor_units),
+        func.sum(line.tax_minor_units),
+        func.sum(case((line.is_gift_card, value), else_=0)),
+        func.sum(line.refunded_minor_units),
+        func.sum(line.removed_minor_units),
+        func.sum(unbooked),
+        func.sum(line.net_minor_units),
+    ]
+
+
+def _basket_lines(shop_id: ShopId, since: datetime | None) -> Select[*tuple[Any, ...]]:
+    same = (OrderRow.shop_id == OrderLineRow.shop_id) & (OrderRow.order_id == OrderLineRow.order_id)
+    query: Select[*tuple[Any, ...]] = (
+        select(OrderLineRow.order_id, OrderLineRow.line_id, OrderLineRow.product_id, OrderRow.ordered_at)
+        .join(OrderRow, same)
+        .where(OrderLineRow.shop_id == shop_id, OrderRow.is_booked, OrderLineRow.net_quantity > 0)
+        .where(OrderLineRow.product_id.is_not(None), ~OrderLineRow.is_gift_card)
+        .order_by(OrderLineRow.order_id, OrderLineRow.line_id)
+    )
+    return query if since is None else query.where(OrderRow.ordered_at >= since)
+
+
+def _variant(row: Row[Any]) -> Variant:
+    return Variant(
+        variant_id=VariantId(row.variant_id),
+        product_id=ProductId(row.product_id),
+        position=row.position,
+        title=row.title,
+        sku=row.sku,
+        price=Money(row.price_minor_units, row.currency),
+        is_available=row.is_available,
+        requires_components=row.requires_components,
     )
 
-    shop_id: Mapped[int] = mapped_column(ForeignKey("shop.shop_id"), primary_key=True)
-    order_id: Mapped[int] = mapped_column(ExternalId, primary_key=True)
-    ordered_at: Mapped[datetime] = mapped_column(UtcDateTime)
-    cancelled_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    is_deleted: Mapped[bool] = mapped_column(default=False)
-    is_test: Mapped[bool] = mapped_column(default=False)
-    is_booked: Mapped[bool] = mapped_column(default=False)
-    financial_status: Mapped[str] = mapped_column(Text)
-    source_name: Mapped[str] = mapped_column(Text, default="")
-    currency: Mapped[str] = mapped_column(Text)
-    presentment_currency: Mapped[str] = mapped_column(Text)
-    customer_id: Mapped[int | None] = mapped_column(ExternalId)
-    cart_token: Mapped[str | None] = mapped_column(Text)
-    checkout_token: Mapped[str | None] = mapped_column(Text)
-    residual_minor_units: Mapped[int] = mapped_column(BigInteger, default=0)
-    version_at: Mapped[datetime] = mapped_column(UtcDateTime)
-    version_triggered_at: Mapped[datetime] = mapped_column(UtcDateTime)
-    version_digest: Mapped[str] = mapped_column(Text)
 
-
-class OrderLineRow(Base):
-    """One line of an order and what it is worth now. All amounts: shop currency, ex tax and shipping."""
-
-    __tablename__ = "order_line"
-    __table_args__ = (
-        Index("ix_order_line_product", "shop_id", "product_id"),
-        Index("ix_order_line_offer_token", "shop_id", "offer_token"),
+def _product(row: Row[Any], variants: tuple[Variant, ...]) -> Product:
+    return Product(
+        product_id=ProductId(row.product_id),
+        title=row.title,
+        handle=row.handle,
+        status=row.status,
+        is_published=row.is_published,
+        is_gift_card=row.is_gift_card,
+        requires_selling_plan=row.requires_selling_plan,
+        product_type=row.product_type,
+        vendor=row.vendor,
+        image_url=row.image_url,
+        is_deleted=row.is_deleted,
+        variants=variants,
     )
 
-    shop_id: Mapped[int] = mapped_column(ForeignKey("shop.shop_id"), primary_key=True)
-    order_id: Mapped[int] = mapped_column(ExternalId, primary_key=True)
-    line_id: Mapped[int] = mapped_column(ExternalId, primary_key=True)
-    position: Mapped[int] = mapped_column()
-    product_id: Mapped[int | None] = mapped_column(ExternalId)
-    variant_id: Mapped[int | None] = mapped_column(ExternalId)
-    quantity: Mapped[int] = mapped_column(BigInteger)
-    net_quantity: Mapped[int] = mapped_column(BigInteger)
-    unit_price_minor_units: Mapped[int] = mapped_column(BigInteger)
-    gross_minor_units: Mapped[int] = mapped_column(BigInteger)
-    discount_minor_units: Mapped[int] = mapped_column(BigInteger)
-    tax_minor_units: Mapped[int] = mapped_column(BigInteger)
-    refunded_minor_units: Mapped[int] = mapped_column(BigInteger, default=0)
-    removed_minor_units: Mapped[int] = mapped_column(BigInteger, default=0)
-    net_minor_units: Mapped[int] = mapped_column(BigInteger, default=0)
-    current_quantity: Mapped[int | None] = mapped_column(BigInteger)
-    is_gift_card: Mapped[bool] = mapped_column(default=False)
-    offer_token: Mapped[str | None] = mapped_column(Text)
+
+def _booked_line(row: Row[Any]) -> BookedLine:
+    return BookedLine(
+        line_id=LineId(row.line_id),
+        position=row.position,
+        product_id=row.product_id,
+        variant_id=row.variant_id,
+        quantity=row.quantity,
+        net_quantity=row.net_quantity,
+        net_minor_units=row.net_minor_units,
+        offer_token=row.offer_token,
+    )
 
 
-class RefundRow(Base):
-    """A refund. `discrepancy_minor_units`: what it gave back beyond (negative) or short of (positive) its lines."""
-
-    __tablename__ = "refund"
-    __table_args__ = (Index("ix_refund_order", "shop_id", "order_id"),)
-
-    shop_id: Mapped[int] = mapped_column(ForeignKey("shop.shop_id"), primary_key=True)
-    refund_id: Mapped[int] = mapped_column(ExternalId, primary_key=True)
-    order_id: Mapped[int] = mapped_column(ExternalId)
-    refunded_at: Mapped[datetime] = mapped_column(UtcDateTime)
-    currency: Mapped[str | None] = mapped_column(Text)
-    discrepancy: Mapped[str] = mapped_column(Text, default="0")
-    content_digest: Mapped[str] = mapped_column(Text)
-
-
-class RefundLineRow(Base):
-    """Units of one order line given back. Amounts are Shopify's decimal strings: the order names the currency."""
-
-    __tablename__ = "refund_line"
-
-    shop_id: Mapped[int] = mapped_column(ForeignKey("shop.shop_id"), primary_key=True)
-    refund_id: Mapped[int] = mapped_column(ExternalId, primary_key=True)
-    refund_line_id: Mapped[int] = mapped_column(ExternalId, primary_key=True)
-    order_id: Mapped[int] = mapped_column(ExternalId)
-    line_id: Mapped[int] = mapped_column(ExternalId)
-    quantity: Mapped[int] = mapped_column(BigInteger)
-    subtotal: Mapped[str] = mapped_column(Text)
-    tax: Mapped[str] = mapped_column(Text, default="0")
-
-
-class OrderEditRow(Base):
-    """A committed order edit, and the change of quantity it made to one line."""
-
-    __tablename__ = "order_edit_change"
-    __table_args__ = (Index("ix_order_edit_change_order", "shop_id", "order_id"),)
-
-    shop_id: Mapped[int] = mapped_column(ForeignKey("shop.shop_id"), primary_key=True)
-    edit_id: Mapped[int] = mapped_column(ExternalId, primary_key=True)
-    line_id: Mapped[int] = mapped_column(ExternalId, primary_key=True)
-    order_id: Mapped[int] = mapped_column(ExternalId)
-    delta: Mapped[int] = mapped_column(BigInteger)
-    committed_at: Mapped[datetime] = mapped_column(UtcDateTime)
-
-
-class RedactedCustomerRow(Base):
-    """A customer who asked to be forgotten: later webhooks of theirs are stored without the link."""
-
-    __tablename__ = "redacted_customer"
-
-    shop_id: Mapped[int] = mapped_column(ForeignKey("shop.shop_id"), primary_key=True)
-    customer_digest: Mapped[str] = mapped_column(Text, primary_key=True)
+def _booked_order(row: Row[Any], lines: Sequence[BookedLine], edits: Iterable[EditChange]) -> BookedOrder:
+    return BookedOrder(
+        order_id=OrderId(row.order_id),
+        ordered_at=row.ordered_at,
+        currency=row.currency,
+        is_booked=row.is_booked,
+        customer_id=row.customer_id,
+        cart_token=row.cart_token,
+        checkout_token=row.checkout_token,
+        residual=row.residual_minor_units,
+        lines=tuple(lines),
+        edits=tuple(sorted(edits, key=lambda change: (change.committed_at, change.edit_id, change.line_id))),
+    )

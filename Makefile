@@ -1,0 +1,55 @@
+# Two commands matter: `make demo` and `make test`. Each sets up what it needs on a fresh machine.
+PY := .venv/bin/python
+export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/node_modules/.bin:$(PATH)
+
+.PHONY: soak demo test setup setup-test check lint types unit unit-postgres extensions journey chaos bench build clean
+
+demo: setup build ## The whole product on this machine; ONCE=1 walks the journey, checks it, and stops
+	$(PY) -m shopify_upsell.cli.main demo $(if $(ONCE),--once) $(if $(ORDERS_FILE),--orders-file $(ORDERS_FILE))
+
+test: setup-test check extensions unit unit-postgres chaos journey ## Everything CI runs
+
+setup:
+	@tools/setup.sh demo
+
+setup-test:
+	@tools/setup.sh test
+
+build: ## Bundles of the extensions, where a source is newer
+	@npm run --silent build
+
+check: lint types ## Formatting, lint, layers, types
+
+lint:
+	ruff format --check .
+	ruff check .
+	lint-imports
+
+types:
+	mypy
+
+unit: ## The suite on SQLite
+	TEST_DATABASE=sqlite $(PY) tools/with_services.py --redis -- pytest -n 2 -m "not browser and not chaos"
+
+unit-postgres: ## The suite on PostgreSQL
+	TEST_DATABASE=postgresql $(PY) tools/with_services.py --postgres --redis -- pytest -n 2 -m "not browser and not chaos"
+
+extensions: build ## Lint, size gates and tests of the extensions
+	npm run --silent check
+
+chaos: ## Kill -9 and convergence, on both databases
+	TEST_DATABASE=sqlite pytest -m chaos
+	TEST_DATABASE=postgresql $(PY) tools/with_services.py --postgres -- pytest -m chaos
+
+soak: ## The long forms of the chaos tests, on both databases
+	SOAK=1 TEST_DATABASE=sqlite pytest -m chaos --durations=0
+	SOAK=1 TEST_DATABASE=postgresql $(PY) tools/with_services.py --postgres -- pytest -m chaos --durations=0
+
+journey: build ## A shopper in headless Chromium
+	pytest -m browser
+
+bench: ## Ratios against named peers in the same run; never part of the tests
+	$(PY) -m bench.run
+
+clean:
+	rm -rf .venv node_modules var build extensions/*/dist

@@ -1,0 +1,223 @@
+"""The one place where parts are joined: surfaces, webhook handlers, listeners, jobs, schedule."""
+
+import os
+import secrets
+from dataclasses import dataclass
+from datetime import timedelta
+
+from flask import Flask, Response
+
+from shopify_upsell.admin import home
+from shopify_upsell.attribution.confirm import PostPurchaseConfirmation
+from shopify_upsell.attribution.settle import Settlement
+from shopify_upsell.core import (
+    BadSetting,
+    ConflictingRequest,
+    DecisionId,
+    InvalidInput,
+    NotFound,
+    ProofRefused,
+    RetryLater,
+    UpsellError,
+)
+from shopify_upsell.database import Database
+from shopify_upsell.errors import ShapedApi, register_errors
+from shopify_upsell.gateway.tokens import TokenClient
+from shopify_upsell.health import make_blueprint as make_health_blueprint
+from shopify_upsell.inbox import views as inbox
+from shopify_upsell.inbox.dispatch import Dispatcher, WebhookHandler
+from shopify_upsell.inbox.erase import erase_shop_job
+from shopify_upsell.inbox.forget import forget
+from shopify_upsell.jobs.wakeup import Wakeup, make_huey
+from shopify_upsell.jobs.worker import Handler, Worker, utc_now
+from shopify_upsell.keyring import Keyring
+from shopify_upsell.ledger import intake
+from shopify_upsell.ledger.sync import CatalogueSync, OrderReconciliation
+from shopify_upsell.limits import RateLimiter
+from shopify_upsell.logs import set_up_logging
+from shopify_upsell.matrix.learn import Learning, note_order
+from shopify_upsell.offers.setup import set_up_offers
+from shopify_upsell.reports.privacy_export import answer_data_request
+from shopify_upsell.settings import Settings, read_settings
+from shopify_upsell.shops import lifecycle, privacy
+from shopify_upsell.shops.access import ShopAccess
+from shopify_upsell.shops.refresh import ShopRefresh
+from shopify_upsell.surfaces import post_purchase, theme
+from shopify_upsell.surfaces.services import SurfaceServices
+
+SURFACES = (theme.make_blueprint, post_purchase.make_blueprint)
+
+WEBHOOK_HANDLERS: dict[str, WebhookHandler] = {
+    "orders/create": intake.record_order,
+    "orders/paid": intake.record_order,
+    "orders/updated": intake.record_order,
+    "orders/cancelled": intake.record_order,
+    "orders/edited": intake.record_order_edit,
+    "orders/delete": intake.record_order_deletion,
+    "refunds/create": intake.record_refund,
+    "products/create": intake.record_product,
+    "products/update": intake.record_product,
+    "products/delete": intake.record_product_deletion,
+    "app/uninstalled": lifecycle.record_uninstall,
+    "app/scopes_update": lifecycle.record_scopes_update,
+    "shop/update": lifecycle.record_shop_update,
+    "customers/data_request": privacy.record_data_request,
+    "customers/redact": privacy.record_customer_redaction,
+    "shop/redact": privacy.record_shop_redaction,
+}
+
+LISTENERS: dict[str, tuple[str, ...]] = {
+    "order_recorded": ("settle_order", "note_order"),
+    "order_edited": ("confirm_post_purchase",),
+    "product_recorded": (),
+    "customer_data_requested": ("answer_data_request",),
+    "customer_redaction_requested": ("forget_customer",),
+    "shop_redaction_requested": ("erase_shop",),
+}
+
+INSTALL_JOBS = ("refresh_shop", "sync_products", "set_up_offers", "reconcile_orders", "release_parked")
+
+SCHEDULE: dict[str, timedelta] = {
+    "learn_matrix": timedelta(hours=24),
+    "reconcile_orders": timedelta(hours=24),
+    "keep_token_warm": timedelta(days=7),
+    "retain_events": timedelta(hours=24),
+}
+
+HTTP_STATUS: dict[type[UpsellError], int] = {
+    ProofRefused: 401,
+    NotFound: 404,
+    ConflictingRequest: 409,
+    InvalidInput: 400,
+    RetryLater: 503,
+}
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Everything that is made once a process."""
+
+    settings: Settings
+    database: Database
+    keyring: Keyring
+    token_client: TokenClient
+    access: ShopAccess
+    wakeup: Wakeup
+    dispatcher: Dispatcher
+
+
+def join(settings: Settings) -> Parts:
+    """Make the parts from settings."""
+    database = Database(settings.database_url, synchronous=settings.sqlite_synchronous)
+    keyring = Keyring(settings.encryption_keys)
+
+    def origin_for(shop_domain: str) -> str:
+        return settings.shopify_origin or f"https://{shop_domain}"
+
+    token_client = TokenClient(settings.api_key, settings.api_secrets, origin_for)
+    wakeup = Wakeup(make_huey(settings.redis_url, settings.var_dir))
+    database.wake = wakeup
+    access = ShopAccess(database, keyring, token_client, origin_for)
+    return Parts(settings, database, keyring, token_client, access, wakeup, Dispatcher(WEBHOOK_HANDLERS))
+
+
+def job_handlers(parts: Parts) -> dict[str, Handler]:
+    """Every kind of job and how it runs."""
+    settlement = Settlement(parts.keyring)
+    refresh = ShopRefresh(parts.access, SCHEDULE)
+    return {
+        "dispatch_event": Handler(inside=parts.dispatcher.dispatch_event),
+        "release_parked": Handler(inside=parts.dispatcher.release_parked),
+        "retain_events": Handler(inside=parts.dispatcher.retain),
+        "settle_order": Handler(inside=settlement.settle),
+        "confirm_post_purchase": Handler(outside=PostPurchaseConfirmation(parts.access).confirm),
+        "note_order": Handler(inside=note_order),
+        "learn_matrix": Handler(outside=Learning(parts.database).learn),
+        "set_up_offers": Handler(inside=set_up_offers),
+        "refresh_shop": Handler(outside=refresh.refresh_shop),
+        "keep_token_warm": Handler(outside=refresh.keep_token_warm),
+        "sync_products": Handler(outside=CatalogueSync(parts.access).sync),
+        "reconcile_orders": Handler(outside=OrderReconciliation(parts.access, parts.database).reconcile),
+        "answer_data_request": Handler(inside=answer_data_request),
+        "forget_customer": Handler(inside=forget),
+        "erase_shop": Handler(inside=erase_shop_job),
+    }
+
+
+def make_worker(parts: Parts) -> Worker:
+    """A worker for every kind of job."""
+    lease = timedelta(seconds=parts.settings.lease_seconds)
+    return Worker(parts.database, job_handlers(parts), LISTENERS, lease=lease)
+
+
+def create_app(settings: Settings) -> Flask:
+    """The web application."""
+    parts = join(settings)
+    app = Flask(__name__, static_folder=None)
+    app.extensions["wellpaired"] = parts
+    app.config.update(
+        MAX_CONTENT_LENGTH=5 * 1024 * 1024,
+        MAX_FORM_MEMORY_SIZE=64 * 1024,
+        PROPAGATE_EXCEPTIONS=False,
+        API_TITLE="Wellpaired",
+        API_VERSION="v1",
+        OPENAPI_VERSION="3.0.3",
+    )
+    api = ShapedApi(app)
+    register_errors(app, HTTP_STATUS)
+    services = _surface_services(parts)
+    for make_blueprint in SURFACES:
+        api.register_blueprint(make_blueprint(services))
+    topics = frozenset(WEBHOOK_HANDLERS)
+    app.register_blueprint(
+        inbox.make_blueprint(parts.database, secrets=settings.api_secrets, topics=topics, clock=utc_now)
+    )
+    app.register_blueprint(home.make_blueprint(_admin_services(parts)))
+    app.register_blueprint(make_health_blueprint(parts.database, metrics_token=settings.metrics_token, clock=utc_now))
+    app.after_request(_harden)
+    return app
+
+
+def create_app_from_environment() -> Flask:
+    """The factory that web servers call. A wrong setting ends the process with one line."""
+    try:
+        settings = read_settings(os.environ)
+        set_up_logging(settings.log_level)
+        return create_app(settings)
+    except BadSetting as wrong:
+        raise SystemExit(f"wellpaired: {wrong.message}") from None
+
+
+def _surface_services(parts: Parts) -> SurfaceServices:
+    rate = parts.settings.offer_rate_per_second
+    return SurfaceServices(
+        database=parts.database,
+        keyring=parts.keyring,
+        api_key=parts.settings.api_key,
+        secrets=parts.settings.api_secrets,
+        holdout_basis_points=parts.settings.holdout_basis_points,
+        shop_limiter=RateLimiter(rate=rate, burst=4 * rate),
+        network_limiter=RateLimiter(rate=max(2, rate / 5), burst=max(40, rate)),
+        clock=utc_now,
+        new_decision_id=lambda: DecisionId(secrets.token_hex(16)),
+        new_nonce=lambda: secrets.token_urlsafe(9),
+    )
+
+
+def _admin_services(parts: Parts) -> home.AdminServices:
+    return home.AdminServices(
+        database=parts.database,
+        keyring=parts.keyring,
+        token_client=parts.token_client,
+        api_key=parts.settings.api_key,
+        secrets=parts.settings.api_secrets,
+        install_jobs=INSTALL_JOBS,
+        clock=utc_now,
+    )
+
+
+def _harden(response: Response) -> Response:
+    response.headers.setdefault("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+    response.headers.setdefault("X-Content-Type-Options", "nosniff")
+    response.headers.setdefault("Referrer-Policy", "no-referrer")
+    return response

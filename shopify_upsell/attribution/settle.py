@@ -1,0 +1,102 @@
+"""Settle orders: gather what is held and claimed, divide, and replace credits that differ."""
+
+import logging
+from collections.abc import Collection, Sequence
+
+from sqlalchemy.orm import Session
+
+from shopify_upsell.attribution.credit import SignedAddition, Verdict, settle, winner_of
+from shopify_upsell.attribution.store import Changeset, changesets_of_order, replace_credits
+from shopify_upsell.attribution.token import TOKEN_PURPOSE, OfferClaim, read_token
+from shopify_upsell.core import Announcement, OrderId, ShopId
+from shopify_upsell.jobs.queue import Job
+from shopify_upsell.keyring import Keyring
+from shopify_upsell.ledger.booked import BookedOrder, TokenUse
+from shopify_upsell.ledger.store import booked_orders, orders_with_token
+from shopify_upsell.ledger.tables import lock_orders
+
+log = logging.getLogger(__name__)
+
+POST_PURCHASE = "post_purchase/offer"
+"""The placement of every changeset: nothing else is signed."""
+
+
+class Settlement:
+    """The job that follows every change of an order."""
+
+    def __init__(self, keyring: Keyring) -> None:
+        self._keyring = keyring
+
+    def settle(self, session: Session, job: Job) -> Sequence[Announcement]:
+        """Settle the order that the job is about, and those that share an offer token with it."""
+        settle_order(session, job.shop_id, OrderId(int(job.payload["subject_id"])), self._keyring)
+        return ()
+
+
+def settle_order(session: Session, shop_id: ShopId, order_id: OrderId, keyring: Keyring) -> list[OrderId]:
+    """Settle an order and every order that shares one of its tokens. Returns the orders whose credits changed.
+
+    A token credits the earliest order only, so a new fact about one order can move a credit to another. All of them
+    are held until the transaction ends: of two settlements of one order the later sees what the earlier wrote.
+    """
+    return settle_orders(session, shop_id, [order_id], keyring)
+
+
+def settle_orders(session: Session, shop_id: ShopId, order_ids: Collection[OrderId], keyring: Keyring) -> list[OrderId]:
+    """Settle many orders at once, as after an import."""
+    held: set[OrderId] = set()
+    wanted = set(order_ids)
+    # Whoever shares a token is found before it can be held; once held, look again until nobody new turns up.
+    while True:
+        uses = _uses(session, shop_id, booked_orders(session, shop_id, wanted))
+        wanted |= {use.order_id for shared in uses.values() for use in shared}
+        if wanted <= held:
+            break
+        lock_orders(session, shop_id, wanted)
+        held = set(wanted)
+    orders = booked_orders(session, shop_id, held)
+    uses = _uses(session, shop_id, orders)
+    verdicts = _verdicts(shop_id, uses, keyring)
+    winners = {
+        token: winner_of(claim, uses[token]) for token, claim in verdicts.items() if isinstance(claim, OfferClaim)
+    }
+    known = {token: winner for token, winner in winners.items() if winner is not None}
+    credits = {
+        order_id: settle(order, verdicts=verdicts, winners=known, additions=_additions(session, shop_id, order))
+        for order_id, order in orders.items()
+    }
+    changed = replace_credits(session, shop_id, credits)
+    if changed:
+        log.info("orders_settled", extra={"shop_id": shop_id, "order_count": len(changed)})
+    return changed
+
+
+def _uses(session: Session, shop_id: ShopId, orders: dict[OrderId, BookedOrder]) -> dict[str, list[TokenUse]]:
+    """Every use of every token on the orders, by token."""
+    tokens = {line.offer_token for order in orders.values() for line in order.lines if line.offer_token is not None}
+    return {token: orders_with_token(session, shop_id, token) for token in sorted(tokens)}
+
+
+def _verdicts(shop_id: ShopId, tokens: Collection[str], keyring: Keyring) -> dict[str, Verdict]:
+    keys = keyring.signing_keys(TOKEN_PURPOSE, shop_id) if tokens else ()
+    return {token: read_token(token, keys, shop_id=shop_id) for token in tokens}
+
+
+def _additions(session: Session, shop_id: ShopId, order: BookedOrder) -> list[SignedAddition]:
+    if not any(change.delta > 0 for change in order.edits):
+        return []
+    changesets = changesets_of_order(session, shop_id, order.order_id, order.checkout_token)
+    return [_addition(changeset) for changeset in changesets]
+
+
+def _addition(changeset: Changeset) -> SignedAddition:
+    return SignedAddition(
+        changeset_id=changeset.changeset_id,
+        decision_id=changeset.decision_id,
+        offer_id=changeset.offer_id,
+        book=changeset.offer_kind,
+        placement=POST_PURCHASE,
+        variant_id=changeset.variant_id,
+        quantity=changeset.quantity,
+        signed_at=changeset.signed_at,
+    )

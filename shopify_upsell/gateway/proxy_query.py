@@ -1,0 +1,71 @@
+"""Read a signed app-proxy query, and refuse every one that could have been cut out of another.
+
+Shopify signs the sorted `name=value` strings joined with *nothing*. So a visitor of one shop who may choose parameters
+can have a text signed that, cut elsewhere, reads as a query of another shop. What arrives is unambiguous when every
+name is on our list, no name of Shopify's occurs inside a value, and no name on our list overlaps one of Shopify's.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import parse_qsl
+
+from shopify_upsell.gateway.signatures import refused
+
+RESERVED = frozenset({"shop", "timestamp", "signature", "path_prefix", "logged_in_customer_id"})
+ALWAYS_PRESENT = RESERVED - {"logged_in_customer_id"}
+MOST_BYTES, MOST_FIELDS = 8192, 64
+
+_PARAMETER_NAME = re.compile(r"[a-z_]+")
+_RESERVED_INSIDE = re.compile("(?:" + "|".join(sorted(RESERVED)) + ")=")
+
+
+@dataclass(frozen=True, slots=True)
+class SignedQuery:
+    """A parsed query: what Shopify added, what the visitor sent, and the text that must carry the signature."""
+
+    reserved: Mapping[str, str]
+    parameters: Mapping[str, str]
+    signed_text: bytes
+
+
+def read_signed_query(query_string: bytes, allowed: frozenset[str]) -> SignedQuery:
+    """Parse the raw query. A name given more than once counts as one value joined with commas, as it is signed.
+
+    Raises: ProofRefused; ValueError when a name we allow could be confused with one of Shopify's.
+    Source: shopify.dev, "Authenticate app proxies" (read 2026-11-22); the re-cutting was tried and works.
+    """
+    _check_names(allowed)
+    values: dict[str, list[str]] = {}
+    for name, value in _pairs(query_string):
+        if name not in allowed and name not in RESERVED:
+            raise refused()
+        if _RESERVED_INSIDE.search(value):
+            raise refused()
+        values.setdefault(name, []).append(value)
+    if not values.keys() >= ALWAYS_PRESENT or any(len(values.get(name, ())) > 1 for name in RESERVED):
+        raise refused()
+    joined = {name: ",".join(given) for name, given in values.items()}
+    text = "".join(sorted(f"{name}={value}" for name, value in joined.items() if name != "signature"))
+    return SignedQuery(
+        reserved={name: joined[name] for name in joined.keys() & RESERVED},
+        parameters={name: joined[name] for name in joined.keys() - RESERVED},
+        signed_text=text.encode(),
+    )
+
+
+def _pairs(query_string: bytes) -> list[tuple[str, str]]:
+    if len(query_string) > MOST_BYTES or not query_string.isascii():
+        raise refused()
+    try:
+        return parse_qsl(query_string.decode(), keep_blank_values=True, errors="strict", max_num_fields=MOST_FIELDS)
+    except ValueError as broken:  # UnicodeDecodeError is one too
+        raise refused() from broken
+
+
+def _check_names(allowed: frozenset[str]) -> None:
+    # Letters and underscore only: after such names sorting by name and by `name=value` give the same order.
+    for name in allowed:
+        overlaps = any(name.endswith(theirs) or theirs.endswith(name) for theirs in RESERVED)
+        if overlaps or _PARAMETER_NAME.fullmatch(name) is None:
+            raise ValueError(f"the parameter name {name!r} cannot be told apart from Shopify's own")

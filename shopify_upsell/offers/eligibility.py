@@ -1,0 +1,202 @@
+"""May this shopper see this candidate now: product, cart, wishes, currency, evidence, stock.
+
+Pure. Each rule returns a `Rejection` or None; the first that fires ends the check. A rule is one function and one
+entry in `RULES`. Stock is checked last: it is the rule that changes most often, so a merchant who reads
+"out of stock" knows that every other rule passed.
+"""
+
+from collections.abc import Callable, Iterator
+
+from shopify_upsell.customers.suppression import DISMISSED, SNOOZED, suppression_in_force
+from shopify_upsell.matrix.companion import Companion
+from shopify_upsell.offers.candidate import POST_PURCHASE, Candidate, CandidateItem, Rejection
+from shopify_upsell.offers.codes import REJECTIONS
+from shopify_upsell.offers.offer import BUNDLE, UP_SELL
+from shopify_upsell.offers.snapshot import CatalogProduct, Snapshot
+
+Rule = Callable[[Candidate, Snapshot], Rejection | None]
+
+SURFACES_THAT_CHARGE_DISCOUNTS = (POST_PURCHASE,)
+"""Where what we promise is what Shopify charges: the signed changeset carries the discount. Elsewhere nothing does
+until a discount of ours exists in the shop."""
+
+SMALLEST_PAIR_COUNT = 2
+
+
+def bundle_component_missing(candidate: Candidate, snapshot: Snapshot) -> Rejection | None:
+    """A bundle is at least two products, each with a variant."""
+    if candidate.offer.kind != BUNDLE:
+        return None
+    if len(candidate.items) < 2:
+        return reject(candidate, "bundle_component_missing", candidate.items[0])
+    missing = (item for item in candidate.items if item.product_id not in snapshot.products or not item.variant_id)
+    return _first(candidate, "bundle_component_missing", missing)
+
+
+def product_not_active(candidate: Candidate, snapshot: Snapshot) -> Rejection | None:
+    """Only ACTIVE products. Shopify also has DRAFT, ARCHIVED and, since 2025, UNLISTED, which must not be found."""
+    for item in candidate.items:
+        product = snapshot.products.get(item.product_id)
+        status = "unknown" if product is None else "deleted" if product.is_deleted else product.status.lower()
+        if status != "active":
+            return reject(candidate, "product_not_active", item, status=status)
+    return None
+
+
+def not_published(candidate: Candidate, snapshot: Snapshot) -> Rejection | None:
+    """A product page that does not exist cannot be linked to."""
+    return _first(
+        candidate, "not_published", (i for i, product in _known(candidate, snapshot) if not product.is_published)
+    )
+
+
+def gift_card(candidate: Candidate, snapshot: Snapshot) -> Rejection | None:
+    """Gift cards are money."""
+    return _first(candidate, "gift_card", (i for i, product in _known(candidate, snapshot) if product.is_gift_card))
+
+
+def needs_selling_plan(candidate: Candidate, snapshot: Snapshot) -> Rejection | None:
+    """Adding such a product without a plan fails at the cart."""
+    bound = (item for item, product in _known(candidate, snapshot) if product.requires_selling_plan)
+    return _first(candidate, "needs_selling_plan", bound)
+
+
+def is_anchor(candidate: Candidate, snapshot: Snapshot) -> Rejection | None:
+    """Nobody is offered what they look at, unless it is a part of the bundle or the thing to replace."""
+    own = {candidate.anchor_product_id} if candidate.includes_anchor else set()
+    anchors = set(snapshot.request.anchor_product_ids) - own
+    return _first(candidate, "is_anchor", (item for item in candidate.items if item.product_id in anchors))
+
+
+def already_in_cart(candidate: Candidate, snapshot: Snapshot) -> Rejection | None:
+    """Nothing is offered twice. An upgrade may share its product with the line it replaces, not its variant."""
+    replaced = {candidate.anchor_product_id} if candidate.replaces_variant_id is not None else set()
+    products = snapshot.cart_product_ids - replaced
+    variants = {line.variant_id for line in snapshot.request.cart}
+    held = (item for item in candidate.items if item.product_id in products or item.variant_id in variants)
+    return _first(candidate, "already_in_cart", held)
+
+
+def replaces_nothing(candidate: Candidate, _snapshot: Snapshot) -> Rejection | None:
+    """An upgrade without the smaller variant in the cart would add a product the shopper has not chosen."""
+    is_upgrade = candidate.offer.kind == UP_SELL
+    if not is_upgrade or candidate.replaces_variant_id is not None:
+        return None
+    return reject(candidate, "replaces_nothing", candidate.items[0])
+
+
+def currency_not_supported(candidate: Candidate, snapshot: Snapshot) -> Rejection | None:
+    """Prices are known in the shop's currency only, and a converted guess is not what will be charged."""
+    asked = snapshot.request.currency
+    if asked is not None and asked != snapshot.currency:
+        return reject(candidate, "currency_not_supported", candidate.items[0], asked=asked)
+    for item, product in _known(candidate, snapshot):
+        variant = product.variant(item.variant_id)
+        if variant is not None and variant.price.currency != snapshot.currency:
+            return reject(candidate, "currency_not_supported", item, asked=variant.price.currency)
+    return None
+
+
+def discount_not_backed(candidate: Candidate, snapshot: Snapshot) -> Rejection | None:
+    """No price is shown that the checkout would not honour."""
+    discount, surface = candidate.offer.discount_basis_points, snapshot.request.surface
+    if discount == 0 or surface in SURFACES_THAT_CHARGE_DISCOUNTS:
+        return None
+    return reject(candidate, "discount_not_backed", candidate.items[0], discount_basis_points=discount)
+
+
+def weak_evidence(candidate: Candidate, _snapshot: Snapshot) -> Rejection | None:
+    """Products that avoid each other, or met once, are not shown together, even if somebody picked them."""
+    weak = next((pair for pair in candidate.evidence if _is_weak(pair)), None)
+    if weak is None:
+        return None
+    item = next((one for one in candidate.items if one.product_id == weak.product_id), candidate.items[0])
+    lift = round(weak.association_lift, 3)
+    return reject(candidate, "weak_evidence", item, pair_count=weak.pair_count, association_lift=lift)
+
+
+def suppressed_dismissed(candidate: Candidate, snapshot: Snapshot) -> Rejection | None:
+    """A dismissal is remembered for 30 days."""
+    return _suppressed(candidate, snapshot, DISMISSED, "suppressed_dismissed")
+
+
+def suppressed_snoozed(candidate: Candidate, snapshot: Snapshot) -> Rejection | None:
+    """A pause lasts as long as the shopper chose."""
+    return _suppressed(candidate, snapshot, SNOOZED, "suppressed_snoozed")
+
+
+def requires_components(candidate: Candidate, snapshot: Snapshot) -> Rejection | None:
+    """A variant made of components needs choices that one click cannot make."""
+    return _first(candidate, "requires_components", _items_with(candidate, snapshot, "requires_components"))
+
+
+def out_of_stock(candidate: Candidate, snapshot: Snapshot) -> Rejection | None:
+    """What cannot be bought is not offered; a product without any variant cannot be bought either."""
+    available = set(_items_with(candidate, snapshot, "is_available"))
+    return _first(candidate, "out_of_stock", (item for item in candidate.items if item not in available))
+
+
+RULES: tuple[Rule, ...] = (
+    bundle_component_missing,
+    product_not_active,
+    not_published,
+    gift_card,
+    needs_selling_plan,
+    is_anchor,
+    already_in_cart,
+    replaces_nothing,
+    currency_not_supported,
+    discount_not_backed,
+    weak_evidence,
+    suppressed_dismissed,
+    suppressed_snoozed,
+    requires_components,
+    out_of_stock,
+)
+
+
+def refusal(candidate: Candidate, snapshot: Snapshot) -> Rejection | None:
+    """The first rule that the candidate breaks, or None when the shopper may see it."""
+    answers = (rule(candidate, snapshot) for rule in RULES)
+    return next((answer for answer in answers if answer is not None), None)
+
+
+def reject(candidate: Candidate, code: str, item: CandidateItem, **detail: str | int | float) -> Rejection:
+    """Refuse a candidate over one of its items. Raises: ValueError for a code outside the vocabulary."""
+    if code not in REJECTIONS:
+        raise ValueError(f"no such rejection: {code}")
+    if len(candidate.items) > 1:
+        detail["items"] = "+".join(str(one.product_id) for one in candidate.items)
+    return Rejection(code, candidate.offer.offer_id, item.product_id, detail)
+
+
+def _first(candidate: Candidate, code: str, items: Iterator[CandidateItem]) -> Rejection | None:
+    item = next(items, None)
+    return reject(candidate, code, item) if item is not None else None
+
+
+def _known(candidate: Candidate, snapshot: Snapshot) -> Iterator[tuple[CandidateItem, CatalogProduct]]:
+    for item in candidate.items:
+        if item.product_id in snapshot.products:
+            yield item, snapshot.products[item.product_id]
+
+
+def _items_with(candidate: Candidate, snapshot: Snapshot, claim: str) -> Iterator[CandidateItem]:
+    """Items whose variant is known and of which the claim (a boolean attribute) holds."""
+    for item, product in _known(candidate, snapshot):
+        variant = product.variant(item.variant_id)
+        if variant is not None and getattr(variant, claim):
+            yield item
+
+
+def _is_weak(pair: Companion) -> bool:
+    return pair.pair_count < SMALLEST_PAIR_COUNT or pair.association_lift <= 1
+
+
+def _suppressed(candidate: Candidate, snapshot: Snapshot, reason: str, code: str) -> Rejection | None:
+    wishes = [wish for wish in snapshot.suppressions if wish.reason == reason]
+    for item in candidate.items:
+        wish = suppression_in_force(wishes, item.product_id, now=snapshot.now)
+        if wish is not None:
+            return reject(candidate, code, item, until=wish.until.isoformat())
+    return None

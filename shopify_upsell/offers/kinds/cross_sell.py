@@ -1,0 +1,32 @@
+"""Cross-sell: add one companion that goes with what the shopper looks at, has in the cart, or has just bought."""
+
+from shopify_upsell.offers.candidate import POST_PURCHASE, Candidate, CandidateItem
+from shopify_upsell.offers.offer import Offer
+from shopify_upsell.offers.related import RelatedProduct, anchors_of, related_products
+from shopify_upsell.offers.snapshot import Snapshot
+
+
+def propose(offer: Offer, snapshot: Snapshot) -> list[Candidate]:
+    """One candidate a companion."""
+    related = related_products(offer, anchors_of(offer, snapshot), snapshot)
+    return [_candidate(offer, one, snapshot) for one in related]
+
+
+def _candidate(offer: Offer, related: RelatedProduct, snapshot: Snapshot) -> Candidate:
+    product = snapshot.products.get(related.product_id)
+    variant = product.first_variant() if product else None
+    return Candidate(
+        offer=offer,
+        anchor_product_id=related.anchor_product_id,
+        items=(CandidateItem(related.product_id, variant.variant_id if variant else None),),
+        score=related.score,
+        reason_code=_reason(related, snapshot),
+        position=related.position,
+        evidence=(related.evidence,) if related.evidence else (),
+    )
+
+
+def _reason(related: RelatedProduct, snapshot: Snapshot) -> str:
+    if related.evidence is None:
+        return "picked_by_shop"
+    return "goes_with_purchase" if snapshot.request.surface == POST_PURCHASE else "often_bought_together"

@@ -1,0 +1,99 @@
+"""Snapshots and answers as canonical JSON text and back, without loss.
+
+Pure. The types say everything: a field added to a dataclass is written and read from then on. Floats are written
+with as many digits as it takes to read the same float; amounts and ids are integers; moments are UTC.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
+from datetime import datetime
+from functools import cache
+from types import NoneType, UnionType
+from typing import Any, NewType, TypeVar, Union, get_args, get_origin, get_type_hints
+
+from shopify_upsell.core import canonical_json, parse_time
+from shopify_upsell.offers.candidate import Answer
+from shopify_upsell.offers.snapshot import Snapshot
+
+Document = TypeVar("Document")
+
+
+def snapshot_to_json(snapshot: Snapshot) -> str:
+    """Write a snapshot; equal snapshots are equal text."""
+    return canonical_json(_plain(snapshot))
+
+
+def snapshot_from_json(text: str) -> Snapshot:
+    """Read back what `snapshot_to_json` wrote."""
+    return _read(Snapshot, json.loads(text))
+
+
+def answer_to_json(answer: Answer) -> str:
+    """Write an answer; equal answers are equal text."""
+    return canonical_json(_plain(answer))
+
+
+def answer_from_json(text: str) -> Answer:
+    """Read back what `answer_to_json` wrote."""
+    return _read(Answer, json.loads(text))
+
+
+def _plain(value: Any) -> Any:
+    if is_dataclass(value):
+        return {each.name: _plain(getattr(value, each.name)) for each in fields(value)}
+    if isinstance(value, tuple):
+        return [_plain(each) for each in value]
+    if isinstance(value, Mapping):
+        return {str(key): _plain(each) for key, each in value.items()}
+    return value
+
+
+def _read(kind: type[Document], value: Any) -> Document:
+    result: Document = _build(kind, value)
+    return result
+
+
+def _build(hint: Any, value: Any) -> Any:
+    hint = _unwrapped(hint)
+    origin = get_origin(hint)
+    if origin in (Union, UnionType):
+        return _build_optional(hint, value)
+    if origin is tuple:
+        inner = get_args(hint)[0]
+        return tuple(_build(inner, each) for each in value)
+    if origin is not None and issubclass(origin, Mapping):
+        return _build_mapping(hint, value)
+    if hint is datetime:
+        return parse_time(value)
+    if is_dataclass(hint):
+        return _build_dataclass(hint, value)
+    return value
+
+
+def _build_optional(hint: Any, value: Any) -> Any:
+    """`X | None` becomes X or None; a union of plain values is already what JSON gave."""
+    inner = [each for each in get_args(hint) if each is not NoneType]
+    return None if value is None else _build(inner[0], value) if len(inner) == 1 else value
+
+
+def _build_mapping(hint: Any, value: Any) -> dict[Any, Any]:
+    """Keys are text in JSON; ids become integers again."""
+    key_hint, inner = get_args(hint)
+    as_key = int if _unwrapped(key_hint) is int else str
+    return {as_key(key): _build(inner, each) for key, each in value.items()}
+
+
+def _build_dataclass(hint: Any, value: Any) -> Any:
+    """A field that was added later has a default and is missing in older text."""
+    return hint(**{name: _build(inner, value[name]) for name, inner in _hints(hint).items() if name in value})
+
+
+def _unwrapped(hint: Any) -> Any:
+    return hint.__supertype__ if isinstance(hint, NewType) else hint
+
+
+@cache
+def _hints(hint: Any) -> dict[str, Any]:
+    known = get_type_hints(hint)
+    return {each.name: known[each.name] for each in fields(hint)}

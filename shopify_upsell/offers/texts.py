@@ -1,0 +1,56 @@
+"""What shoppers read: one headline a kind and one short reason an offer, per language.
+
+Pure. English is complete; another language falls back to it word by word. No text names a price or a deadline.
+"""
+
+FALLBACK = "en"
+AFTER_PURCHASE = "post_purchase"
+
+HEADLINES = {
+    "en": {
+        "cross_sell": "Goes well with this",
+        "up_sell": "A larger size",
+        "bundle": "Complete the set",
+        AFTER_PURCHASE: "Goes with your order",
+    },
+    "de": {
+        "cross_sell": "Passt gut dazu",
+        "up_sell": "Eine größere Größe",
+        "bundle": "Als Set",
+        AFTER_PURCHASE: "Passt zu Ihrer Bestellung",
+    },
+}
+
+WHY = {
+    "en": {
+        "often_bought_together": "Often bought together",
+        "completes_the_set": "Often bought as a set",
+        "goes_with_purchase": "Often bought with what you ordered",
+        "larger_size": "Larger size of the one in your cart",
+        "picked_by_shop": "Picked by the shop",
+    },
+    "de": {
+        "often_bought_together": "Oft zusammen gekauft",
+        "completes_the_set": "Oft als Set gekauft",
+        "goes_with_purchase": "Oft mit Ihrer Bestellung gekauft",
+        "larger_size": "Größer als die im Warenkorb",
+        "picked_by_shop": "Vom Shop ausgesucht",
+    },
+}
+
+
+def headline_of(kind: str, placement: str, locale: str | None) -> str:
+    """Title of a card. After a purchase it speaks of the order, for every kind."""
+    key = AFTER_PURCHASE if placement.startswith(AFTER_PURCHASE + "/") else kind
+    return _text(HEADLINES, key, locale)
+
+
+def reason_of(reason_code: str, locale: str | None) -> str:
+    """The one reason on a card, in the shopper's language if we speak it."""
+    return _text(WHY, reason_code, locale)
+
+
+def _text(texts: dict[str, dict[str, str]], key: str, locale: str | None) -> str:
+    """Look for `de-AT` under `de`; unknown languages read English."""
+    language = (locale or FALLBACK).replace("_", "-").split("-")[0].lower()
+    return texts.get(language, {}).get(key) or texts[FALLBACK][key]

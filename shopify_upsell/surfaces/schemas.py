@@ -1,0 +1,167 @@
+"""What extensions may send us. Our own API: unknown fields are refused."""
+
+import re
+from typing import Any
+
+from marshmallow import EXCLUDE, RAISE, Schema, ValidationError, fields, post_load, pre_load, validate
+
+from shopify_upsell.attribution.store import TOUCHPOINT_KINDS
+from shopify_upsell.core import InvalidInput, VariantId, parse_gid
+
+MOST_CART_LINES = 100
+SNOOZE_DAYS = (7, 30, 90)
+_VISITOR = re.compile(r"[A-Za-z0-9_-]{8,64}")
+_TOKEN = re.compile(r"[A-Za-z0-9_-]{1,128}")
+
+
+class GidField(fields.Field[int]):
+    """A Shopify global id of one kind, or its bare number."""
+
+    def __init__(self, kind: str, **options: Any) -> None:
+        super().__init__(**options)
+        self._kind = kind
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **options: Any) -> int:
+        try:
+            return parse_gid(value, self._kind)
+        except InvalidInput as broken:
+            raise ValidationError(broken.message) from broken
+
+
+class OffersQuery(Schema):
+    """The query of `GET /proxy/offers`, after its signature was verified."""
+
+    class Meta:
+        # The verifier has already refused every parameter but ours and the ones Shopify adds.
+        unknown = EXCLUDE
+
+    placement = fields.String(required=True)
+    product = GidField("Product", load_default=None)
+    cart = fields.String(load_default="", validate=validate.Length(max=4000))
+    cart_token = fields.String(load_default=None, validate=validate.Length(max=200))
+    visitor = fields.String(load_default=None, validate=validate.Regexp(_VISITOR))
+    locale = fields.String(load_default="en", validate=validate.Length(max=12))
+    currency = fields.String(load_default=None, validate=validate.Length(equal=3))
+    limit = fields.Integer(load_default=3, validate=validate.Range(1, 6))
+
+    @pre_load
+    def drop_blanks(self, data: dict[str, str], **_options: Any) -> dict[str, str]:
+        """A parameter sent empty was not sent."""
+        return {key: value for key, value in data.items() if value != ""}
+
+    @post_load
+    def read_cart(self, data: dict[str, Any], **_options: Any) -> dict[str, Any]:
+        """Read `variant:quantity` pairs, and the cart's token without its key."""
+        data["cart"] = cart_lines(data["cart"])
+        token = (data["cart_token"] or "").split("?")[0]
+        data["cart_token"] = token if _TOKEN.fullmatch(token) else None
+        return data
+
+
+class TouchBody(Schema):
+    """The body of an event: what the shopper did with an offer of a decision."""
+
+    class Meta:
+        unknown = RAISE
+
+    decision_id = fields.String(required=True, validate=validate.Regexp(r"[0-9a-f]{32}\Z"))
+    offer_id = fields.Integer(required=True, validate=validate.Range(1, 2**63 - 1))
+    event = fields.String(required=True, validate=validate.OneOf(TOUCHPOINT_KINDS))
+    variant_id = GidField("ProductVariant", load_default=None)
+    days = fields.Integer(load_default=30, validate=validate.OneOf(SNOOZE_DAYS))
+
+
+class PostPurchaseQuery(Schema):
+    """The body of `POST /ext/post-purchase/offers`."""
+
+    class Meta:
+        unknown = RAISE
+
+    reference_id = fields.String(required=True, validate=validate.Length(1, 255))
+    locale = fields.String(load_default="en", validate=validate.Length(max=12))
+
+
+class SignBody(Schema):
+    """The body of `POST /ext/post-purchase/sign`: an offer to accept, never what it contains."""
+
+    class Meta:
+        unknown = RAISE
+
+    reference_id = fields.String(required=True, validate=validate.Length(1, 255))
+    decision_id = fields.String(required=True, validate=validate.Regexp(r"[0-9a-f]{32}\Z"))
+    offer_id = fields.Integer(required=True, validate=validate.Range(1, 2**63 - 1))
+
+
+class PostPurchaseTouchBody(TouchBody):
+    """An event on the post-purchase page."""
+
+    reference_id = fields.String(required=True, validate=validate.Length(1, 255))
+
+
+class MoneyJson(Schema):
+    """Money at a JSON border. Units: `minor_units` with the currency's own number of digits."""
+
+    minor_units = fields.Integer(required=True)
+    currency = fields.String(required=True)
+
+
+class ItemJson(Schema):
+    """One product of an offer, with the signed token that its cart line must carry."""
+
+    product_id = fields.String()
+    variant_id = fields.String()
+    title = fields.String()
+    variant_title = fields.String()
+    url = fields.String()
+    image = fields.Dict(allow_none=True)
+    quantity = fields.Integer()
+    price = fields.Nested(MoneyJson)
+    token = fields.String()
+
+
+class OfferJson(Schema):
+    """One offer to draw."""
+
+    offer_id = fields.String()
+    kind = fields.String()
+    headline = fields.String()
+    why = fields.Dict()
+    total = fields.Nested(MoneyJson)
+    items = fields.List(fields.Nested(ItemJson))
+    replaces = fields.Dict(allow_none=True)
+    original_total = fields.Nested(MoneyJson)
+    discount = fields.Dict(allow_none=True)
+    changes = fields.List(fields.Dict())
+
+
+class OffersAnswer(Schema):
+    """What to show. No decision id when deciding failed."""
+
+    decision_id = fields.String()
+    offers = fields.List(fields.Nested(OfferJson), required=True)
+
+
+class TouchAnswer(Schema):
+    """Whether the event was new."""
+
+    recorded = fields.Boolean(required=True)
+
+
+class SignAnswer(Schema):
+    """The signed changeset, for `applyChangeset`."""
+
+    token = fields.String(required=True)
+
+
+def cart_lines(text: str) -> tuple[tuple[VariantId, int], ...]:
+    """Read `variant:quantity,variant:quantity`. Raises: ValidationError."""
+    pairs = [pair for pair in text.split(",") if pair]
+    if len(pairs) > MOST_CART_LINES:
+        raise ValidationError("too many cart lines", "cart")
+    found = []
+    for pair in pairs:
+        match = re.fullmatch(r"([0-9]{1,18}):([0-9]{1,6})", pair)
+        if match is None:
+            raise ValidationError("expected variant:quantity pairs", "cart")
+        found.append((VariantId(int(match.group(1))), int(match.group(2))))
+    return tuple(found)

@@ -1,0 +1,156 @@
+"""The theme surface: storefront blocks ask through Shopify's app proxy. Any failure answers an empty offer list.
+
+A signature here proves that a request came through Shopify for this shop, not that anyone authorised it: any
+visitor can obtain one. So nothing of another person is ever answered, and events only touch stored decisions.
+"""
+
+import logging
+from typing import Any
+
+from flask import Response, g, jsonify, request
+from flask_smorest import Blueprint
+from werkzeug.exceptions import UnprocessableEntity
+
+from shopify_upsell.attribution.token import TOKEN_PURPOSE
+from shopify_upsell.core import InvalidInput, ProofRefused, ShopId, UpsellError
+from shopify_upsell.database import bind_shop
+from shopify_upsell.errors import answer_http_error
+from shopify_upsell.gateway.verify import ProxyProof, verify_app_proxy
+from shopify_upsell.limits import network_of
+from shopify_upsell.metrics import DECISION_SECONDS, DECISIONS
+from shopify_upsell.offers.candidate import CartLine, Decision
+from shopify_upsell.offers.decide import OfferRequest, decide
+from shopify_upsell.offers.store import save_decision
+from shopify_upsell.shops.store import Shop, find_shop
+from shopify_upsell.surfaces.rendering import OfferRenderer
+from shopify_upsell.surfaces.schemas import OffersAnswer, OffersQuery, TouchAnswer, TouchBody
+from shopify_upsell.surfaces.services import SurfaceServices
+from shopify_upsell.surfaces.touching import take_touch
+
+log = logging.getLogger(__name__)
+
+PLACEMENTS = ("theme/product_page", "theme/cart")
+PARAMETERS = frozenset({"placement", "product", "cart", "cart_token", "visitor", "locale", "currency", "limit"})
+
+
+def make_blueprint(services: SurfaceServices) -> Blueprint:
+    """Routes under `/proxy`, where Shopify forwards `/apps/wellpaired/…` of the storefront."""
+    blueprint = Blueprint("theme", __name__, url_prefix="/proxy", description="Theme app extension, by app proxy")
+
+    @blueprint.before_request
+    def prove() -> None:
+        g.proof = verify_app_proxy(
+            request.query_string, secrets=services.secrets, now=services.clock(), allowed=PARAMETERS
+        )
+
+    @blueprint.after_request
+    def never_cached(response: Response) -> Response:
+        response.headers["Cache-Control"] = "no-store"
+        return response
+
+    @blueprint.errorhandler(UnprocessableEntity)
+    def unreadable(error: UnprocessableEntity) -> Response:
+        return jsonify({"offers": []}) if request.method == "GET" else answer_http_error(error)
+
+    @blueprint.get("/offers")
+    @blueprint.arguments(OffersQuery, location="query")
+    @blueprint.response(200, OffersAnswer)
+    def offers(query: dict[str, Any]) -> dict[str, object]:
+        """Answer what to show at a placement, with the decision it came from."""
+        try:
+            return _answer(services, g.proof, query)
+        except Exception as error:
+            return nothing_to_show(error, query["placement"])
+
+    @blueprint.post("/events")
+    @blueprint.arguments(TouchBody)
+    @blueprint.response(200, TouchAnswer)
+    def events(touch: dict[str, Any]) -> dict[str, bool]:
+        """Record what the shopper did with an offer; said twice, kept once."""
+        with services.database.write() as session:
+            shop = installed_shop(find_shop(session, g.proof.shop_domain))
+            bind_shop(session, shop.shop_id)
+            return {"recorded": take_touch(session, shop.shop_id, touch, now=services.clock())}
+
+    return blueprint
+
+
+def nothing_to_show(error: Exception, placement: str) -> dict[str, object]:
+    """The answer when deciding failed: a shop page never breaks because of us, and a person can look it up."""
+    level = logging.INFO if isinstance(error, UpsellError) else logging.ERROR
+    fields = {"placement": placement[:40], "error": type(error).__name__}
+    log.log(level, "offers_unavailable", extra=fields, exc_info=error if level == logging.ERROR else None)
+    DECISIONS.labels(placement.split("/")[0][:20], "failed").inc()
+    return {"offers": []}
+
+
+def installed_shop(shop: Shop | None) -> Shop:
+    """The shop, if it is installed. Raises: ProofRefused, so that a stranger learns nothing."""
+    if shop is None or shop.state != "installed":
+        raise ProofRefused("the shop is not installed")
+    return shop
+
+
+def _answer(services: SurfaceServices, proof: ProxyProof, query: dict[str, Any]) -> dict[str, object]:
+    if query["placement"] not in PLACEMENTS:
+        raise InvalidInput("unknown placement")
+    if not _is_within_limits(services, proof):
+        DECISIONS.labels("theme", "limited").inc()
+        return {"offers": []}
+    with DECISION_SECONDS.time():
+        decision = _decide(services, proof, query)
+    key = services.keyring.signing_keys(TOKEN_PURPOSE, decision.shop_id)[0]
+    renderer = OfferRenderer(decision, locale=query["locale"], key=key, new_nonce=services.new_nonce)
+    return {"decision_id": decision.decision_id, "offers": renderer.offers()}
+
+
+def _decide(services: SurfaceServices, proof: ProxyProof, query: dict[str, Any]) -> Decision:
+    with services.database.read() as session:
+        shop = installed_shop(find_shop(session, proof.shop_domain))
+        bind_shop(session, shop.shop_id)
+        decision = decide(
+            session,
+            _request(shop.shop_id, proof, query),
+            now=services.clock(),
+            decision_id=services.new_decision_id(),
+            shop=shop,
+            holdout_basis_points=services.holdout_basis_points,
+        )
+    with services.database.write() as session:
+        bind_shop(session, shop.shop_id)
+        save_decision(session, shop.shop_id, decision)
+    DECISIONS.labels(query["placement"], "holdout" if decision.is_holdout else "decided").inc()
+    log.info(
+        "offer_decided",
+        extra={
+            "shop_id": shop.shop_id,
+            "decision_id": decision.decision_id,
+            "placement": decision.placement,
+            "offer_count": len(decision.chosen),
+            "is_holdout": decision.is_holdout,
+        },
+    )
+    return decision
+
+
+def _request(shop_id: ShopId, proof: ProxyProof, query: dict[str, Any]) -> OfferRequest:
+    product = query["product"]
+    return OfferRequest(
+        shop_id=shop_id,
+        placement=query["placement"],
+        anchor_product_ids=(product,) if product is not None else (),
+        cart=tuple(CartLine(variant_id, None, quantity) for variant_id, quantity in query["cart"]),
+        customer_id=proof.customer_id,
+        visitor_id=query["visitor"],
+        cart_token=query["cart_token"],
+        currency=query["currency"],
+        limit=query["limit"],
+        reference_id=None,
+    )
+
+
+def _is_within_limits(services: SurfaceServices, proof: ProxyProof) -> bool:
+    network = network_of(request.headers.get("X-Forwarded-For", request.remote_addr or "").split(",")[0].strip())
+    return services.shop_limiter.allows(proof.shop_domain) and services.network_limiter.allows(
+        f"{proof.shop_domain}|{network}"
+    )

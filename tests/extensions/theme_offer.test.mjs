@@ -1,0 +1,532 @@
+// @vitest-environment jsdom
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { cards, item, money, offer, page, part, scroll, SCRIPT, settle, Storefront } from './storefront.mjs';
+
+let shop;
+
+beforeEach(() => {
+  vi.useFakeTimers();
+  localStorage.clear();
+  sessionStorage.clear();
+  delete window.Shopify;
+  shop = new Storefront();
+  new Function('location', SCRIPT)(page);
+});
+
+afterEach(() => {
+  document.body.replaceChildren();
+  vi.useRealTimers();
+  vi.unstubAllGlobals();
+});
+
+async function click(element) {
+  element.click();
+  await settle();
+}
+
+describe('showing offers', () => {
+  test('draws product, price, reason and headline', async () => {
+    const block = await shop.visit();
+
+    expect(block.dataset.state).toBe('shown');
+    expect(part(block, 'heading').textContent).toBe('Goes well with this');
+    const [card] = cards(block);
+    expect(part(card, 'title').textContent).toBe('Product 2');
+    expect(part(card, 'title').getAttribute('href')).toBe(`${page.origin}/products/product-2`);
+    expect(part(card, 'variant').textContent).toBe('Blue');
+    expect(part(card, 'price').textContent).toBe('$22.99');
+    expect(part(card, 'why').textContent).toBe('Often bought together');
+    expect(part(card, 'image').alt).toBe('A product');
+    expect(part(card, 'total').hidden).toBe(true);
+  });
+
+  test('asks with place, product and cart, and keeps the secret part of the cart token', async () => {
+    await shop.visit({ root: '/de', locale: 'de', settings: { max_offers: 2, proxy_path: '/tools/other/' } });
+
+    const [call] = shop.called('offers');
+    expect(call.path).toBe('/de/tools/other/offers');
+    expect(Object.fromEntries(call.query)).toEqual({
+      placement: 'theme/product_page',
+      product: '1',
+      locale: 'de',
+      currency: 'USD',
+      limit: '2',
+      cart: '91:2',
+      cart_token: 'cart9',
+    });
+  });
+
+  test('asks on the cart page without a product', async () => {
+    await shop.visit({ pageType: 'cart' });
+
+    const { query } = shop.called('offers')[0];
+    expect(query.get('placement')).toBe('theme/cart');
+    expect(query.has('product')).toBe(false);
+  });
+
+  test('asks nothing before the shopper comes near', async () => {
+    const block = await shop.visit();
+    shop.calls = [];
+    document.body.append(block.cloneNode(true));
+    await settle();
+
+    expect(shop.calls).toEqual([]);
+  });
+
+  test('lists the parts of a bundle and one total', async () => {
+    const parts = [item(2), item(3, { quantity: 2, price: money(550), variant_title: '' })];
+    shop.offers(offer({ kind: 'bundle', total: money(3399), items: parts }));
+    const [card] = cards(await shop.visit());
+
+    expect([...card.querySelectorAll('.wp__price')].map((each) => each.textContent)).toEqual(['$22.99', '2 × $5.50']);
+    expect(part(card, 'total').hidden).toBe(false);
+    expect(part(card, 'amount').textContent).toBe('$33.99');
+  });
+
+  test.each([
+    ['JPY', 2299, '¥2,299'],
+    ['KWD', 22990, 'KWD 22.990'],
+    ['HUF', 229900, 'HUF 2,299'],
+    ['COP', 2299000, 'COP 22,990'],
+    ['EUR', 2299, '€22.99'],
+  ])('writes %s with its own number of digits', async (currency, minorUnits, text) => {
+    shop.offers(
+      offer({ items: [item(2, { price: money(minorUnits, currency) })], total: money(minorUnits, currency) }),
+    );
+    const [card] = cards(await shop.visit());
+
+    expect(part(card, 'price').textContent.replaceAll('\u00a0', ' ')).toBe(text);
+  });
+
+  test('leaves the reason out when the merchant wants it so', async () => {
+    const [card] = cards(await shop.visit({ settings: { show_why: false } }));
+
+    expect(part(card, 'why').textContent).toBe('');
+  });
+
+  test('keeps the merchant heading and shows the headline on the card', async () => {
+    const block = await shop.visit({ settings: { heading: 'You may need' } });
+
+    expect(part(block, 'heading').textContent).toBe('You may need');
+    expect(part(cards(block)[0], 'headline').hidden).toBe(false);
+  });
+
+  test('speaks German on a German page', async () => {
+    const [card] = cards(await shop.visit({ locale: 'de' }));
+
+    expect(part(card, 'label').textContent).toBe('In den Warenkorb');
+    expect(part(card, 'dismiss').textContent).toContain('Kein Interesse');
+  });
+
+  test('shows a hostile title as plain text and never follows a foreign or script address', async () => {
+    const title = '<img src=x onerror="window.hacked=1">';
+    const addresses = ['javascript:window.hacked=1', '//evil.test/x'];
+    shop.offers(
+      offer({ headline: title, items: addresses.map((url) => item(2, { title, variant_title: title, url })) }),
+    );
+    const block = await shop.visit();
+
+    expect(block.querySelectorAll('img[src="x"]')).toHaveLength(0);
+    const links = [...block.querySelectorAll('[data-wp="title"]')];
+    expect(links.map((each) => each.textContent)).toEqual([title, title]);
+    expect(links.map((each) => each.getAttribute('href'))).toEqual([`${page.origin}/javascript:window.hacked=1`, null]);
+    expect(window.hacked).toBeUndefined();
+  });
+});
+
+describe('showing nothing', () => {
+  const broken = {
+    'an empty list': [{ offers: [] }, 200],
+    'a server error': [{ error: { code: 'x' } }, 500],
+    'a page instead of JSON': ['<html>password</html>', 200],
+    'no list': [{}, 200],
+    null: ['null', 200],
+    'an offer without items': [{ decision_id: 'd', offers: [{ offer_id: '1' }] }, 200],
+    'an unknown currency': [{ decision_id: 'd', offers: [offer({ total: money(1, 'nonsense') })] }, 200],
+  };
+
+  test.each(Object.entries(broken))('after %s', async (_, [body, status]) => {
+    shop.answer('offers', body, status);
+    const block = await shop.visit();
+
+    expect(block.dataset.state).toBe('empty');
+    expect(cards(block)).toEqual([]);
+    expect(part(block, 'heading').textContent).toBe('');
+    expect(shop.events).toEqual([]);
+  });
+
+  test('when the connection fails', async () => {
+    shop.answers.offers = () => Promise.reject(new TypeError('network'));
+    const block = await shop.visit();
+
+    expect(block.dataset.state).toBe('empty');
+  });
+
+  test('when the answer takes longer than two seconds, and the request is given up', async () => {
+    let signal;
+    shop.answers.offers = (options) => {
+      signal = options.signal;
+      return new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)));
+    };
+    const block = await shop.visit();
+    await vi.advanceTimersByTimeAsync(1999);
+    expect(block.dataset.state).toBe('waiting');
+    await vi.advanceTimersByTimeAsync(1);
+
+    expect(signal.aborted).toBe(true);
+    expect(block.dataset.state).toBe('empty');
+  });
+
+  test('keeps the empty box while it is on screen or above, and drops it below the screen', async () => {
+    shop.offers();
+    const block = await shop.visit();
+
+    scroll(block, { isIntersecting: true });
+    expect(block.hidden).toBe(false);
+    scroll(block, { isIntersecting: false, top: -500 });
+    expect(block.hidden).toBe(false);
+    scroll(block, { isIntersecting: false, top: 900 });
+    expect(block.hidden).toBe(true);
+  });
+
+  test('still offers something when the cart cannot be read', async () => {
+    shop.answer('cart.js', 'oops', 500);
+    const block = await shop.visit();
+
+    expect(cards(block)).toHaveLength(1);
+    expect(shop.called('offers')[0].query.has('cart')).toBe(false);
+  });
+});
+
+describe('adding to the cart', () => {
+  test('never happens without a click', async () => {
+    const block = await shop.visit();
+    scroll(cards(block)[0], { isIntersecting: true });
+    await vi.advanceTimersByTimeAsync(60_000);
+
+    expect(shop.called('cart/add.js')).toEqual([]);
+  });
+
+  test('takes one click, carries every item with its token, and reports the acceptance', async () => {
+    shop.offers(offer({ kind: 'bundle', items: [item(2), item(3, { quantity: 2 })] }));
+    const block = await shop.visit();
+    const seen = [];
+    document.addEventListener('wellpaired:added', (event) => seen.push(event.detail), { once: true });
+    await click(part(block, 'accept'));
+
+    expect(shop.called('cart/add.js').map((call) => call.body)).toEqual([
+      {
+        items: [
+          { id: 21, quantity: 1, properties: { _wp: 'v1.k.token2' } },
+          { id: 31, quantity: 2, properties: { _wp: 'v1.k.token3' } },
+        ],
+      },
+    ]);
+    expect(shop.events).toEqual([{ decision_id: 'd1', offer_id: '12', event: 'accept' }]);
+    expect(part(block, 'live').textContent).toBe('Product 2, Product 3 is in your cart.');
+    expect(part(block, 'label').textContent).toBe('Added');
+    expect(part(block, 'cart').hidden).toBe(false);
+    expect(seen).toMatchObject([{ offer: { offer_id: '12' }, cart: { items: [{ id: 21 }] } }]);
+    expect(page.reload).not.toHaveBeenCalled();
+  });
+
+  test('happens once however often the button is clicked', async () => {
+    const block = await shop.visit();
+    const accept = part(block, 'accept');
+    accept.click();
+    accept.click();
+    await settle();
+    await click(accept);
+
+    expect(shop.called('cart/add.js')).toHaveLength(1);
+    expect(accept.getAttribute('aria-disabled')).toBe('true');
+  });
+
+  test('shows what Shopify says when it refuses, reports nothing, and may be tried again', async () => {
+    shop.answer(
+      'cart/add.js',
+      { status: 422, message: 'Cart Error', description: 'All 1 socks are in your cart.' },
+      422,
+    );
+    const block = await shop.visit();
+    await click(part(block, 'accept'));
+
+    expect(part(block, 'problem').textContent).toBe('All 1 socks are in your cart.');
+    expect(part(block, 'label').textContent).toBe('Add to cart');
+    expect(part(block, 'accept').getAttribute('aria-disabled')).toBe('false');
+    expect(shop.events).toEqual([]);
+
+    shop.answer('cart/add.js', { items: [] });
+    await click(part(block, 'accept'));
+    expect(part(block, 'problem').textContent).toBe('');
+    expect(shop.events).toHaveLength(1);
+  });
+
+  test('says that the cart is unchanged when the connection fails', async () => {
+    shop.answers['cart/add.js'] = () => Promise.reject(new TypeError('network'));
+    const block = await shop.visit();
+    await click(part(block, 'accept'));
+
+    expect(part(block, 'problem').textContent).toBe('This could not be added. Your cart has not changed.');
+    expect(shop.events).toEqual([]);
+  });
+
+  test('lets the theme name the sections that it wants back', async () => {
+    const wish = (event) => Object.assign(event.detail, { sections: 'cart-drawer' });
+    document.addEventListener('wellpaired:adding', wish, { once: true });
+    const block = await shop.visit();
+    await click(part(block, 'accept'));
+
+    expect(shop.called('cart/add.js')[0].body.sections).toBe('cart-drawer');
+  });
+
+  test('draws the cart page again, unless the theme does so itself', async () => {
+    await click(part(await shop.visit({ pageType: 'cart' }), 'accept'));
+    expect(page.reload).toHaveBeenCalledTimes(1);
+
+    document.addEventListener('wellpaired:added', (event) => event.preventDefault(), { once: true });
+    await click(part(await shop.visit({ pageType: 'cart' }), 'accept'));
+    expect(page.reload).toHaveBeenCalledTimes(1);
+  });
+});
+
+describe('an up-sell', () => {
+  const upSell = offer({ kind: 'up_sell', replaces: { variant_id: 'gid://shopify/ProductVariant/91' } });
+
+  test('takes the replaced line out of the cart, but only after the new one is in', async () => {
+    shop.answer('cart.js', { token: 't', items: [{ variant_id: 91, quantity: 1, key: '91:abc' }] });
+    shop.offers(upSell);
+    const block = await shop.visit({ pageType: 'cart' });
+    shop.calls = [];
+    await click(part(block, 'accept'));
+
+    expect(shop.calls.map((call) => call.path)).toEqual([
+      '/cart/add.js',
+      '/apps/wellpaired/events',
+      '/cart.js',
+      '/cart/change.js',
+    ]);
+    expect(shop.called('cart/change.js')[0].body).toEqual({ id: '91:abc', quantity: 0 });
+  });
+
+  test('replaces one piece when the cart has two', async () => {
+    shop.offers(upSell);
+    await click(part(await shop.visit({ pageType: 'cart' }), 'accept'));
+
+    expect(shop.called('cart/change.js')[0].body).toEqual({ id: '91:abc', quantity: 1 });
+  });
+
+  test('leaves the cart alone when adding was refused', async () => {
+    shop.offers(upSell);
+    shop.answer('cart/add.js', { description: 'Sold out' }, 422);
+    await click(part(await shop.visit({ pageType: 'cart' }), 'accept'));
+
+    expect(shop.called('cart/change.js')).toEqual([]);
+  });
+
+  test('only adds on a product page', async () => {
+    shop.offers(upSell);
+    await click(part(await shop.visit(), 'accept'));
+
+    expect(shop.called('cart/change.js')).toEqual([]);
+  });
+});
+
+describe('turning an offer down', () => {
+  test('reports it and hides the offer for the session, without consent and without a lasting trace', async () => {
+    shop.offers(offer(), offer({ offer_id: '13' }));
+    const block = await shop.visit();
+    await click(part(block, 'dismiss'));
+
+    expect(shop.events).toEqual([{ decision_id: 'd1', offer_id: '12', event: 'dismiss' }]);
+    expect(cards(block)).toHaveLength(1);
+    expect(part(block, 'live').textContent).toBe('Offer hidden.');
+    expect(document.activeElement).toBe(block);
+
+    const again = await shop.visit();
+    expect(cards(again).map((card) => card.offer.offer_id)).toEqual(['13']);
+    expect(localStorage).toHaveLength(0);
+  });
+
+  test('closes the row when the last offer goes', async () => {
+    const block = await shop.visit();
+    await click(part(block, 'dismiss'));
+
+    expect(block.dataset.state).toBe('done');
+  });
+
+  test.each([7, 30, 90])('snoozes for %i days', async (days) => {
+    const block = await shop.visit();
+    await click(block.querySelector(`[data-days="${days}"]`));
+
+    expect(shop.events).toEqual([{ decision_id: 'd1', offer_id: '12', event: 'snooze', days }]);
+    expect(cards(block)).toEqual([]);
+  });
+
+  test('works with Escape, which closes an open menu first', async () => {
+    const block = await shop.visit();
+    const menu = part(block, 'snooze');
+    const escape = () => {
+      part(block, 'accept').dispatchEvent(new KeyboardEvent('keydown', { key: 'Escape', bubbles: true }));
+    };
+    menu.open = true;
+    escape();
+    expect(menu.open).toBe(false);
+    expect(cards(block)).toHaveLength(1);
+
+    escape();
+    expect(cards(block)).toEqual([]);
+    expect(shop.events.map((event) => event.event)).toEqual(['dismiss']);
+  });
+
+  test('works when the browser keeps no storage', async () => {
+    const refuse = () => {
+      throw new DOMException('denied', 'SecurityError');
+    };
+    vi.stubGlobal('sessionStorage', { getItem: refuse, setItem: refuse });
+    const block = await shop.visit();
+    await click(part(block, 'dismiss'));
+
+    expect(cards(block)).toEqual([]);
+    expect(shop.events).toHaveLength(1);
+  });
+
+  test('survives a session entry that is not ours', async () => {
+    sessionStorage.setItem('wellpaired:hidden', '{"a":1}');
+
+    expect(cards(await shop.visit())).toHaveLength(1);
+  });
+});
+
+describe('who the shopper is', () => {
+  const visitor = () => shop.called('offers').at(-1).query.get('visitor');
+  const allow = (answer) => {
+    window.Shopify = { customerPrivacy: { preferencesProcessingAllowed: () => answer } };
+  };
+
+  test('is neither sent nor kept while nobody can say that it is allowed', async () => {
+    await shop.visit();
+
+    expect(visitor()).toBeNull();
+    expect(localStorage).toHaveLength(0);
+  });
+
+  test('is neither sent nor kept without consent, and an old id is deleted', async () => {
+    localStorage.setItem('wellpaired:visitor', 'old');
+    allow(false);
+    await shop.visit();
+
+    expect(visitor()).toBeNull();
+    expect(localStorage).toHaveLength(0);
+  });
+
+  test('is one random id with consent, the same on the next page', async () => {
+    allow(true);
+    await shop.visit();
+    const first = visitor();
+    await shop.visit();
+
+    expect(first).toMatch(/^[0-9a-f-]{36}$/);
+    expect(visitor()).toBe(first);
+  });
+
+  test('is asked of the consent feature when the theme has not loaded it', async () => {
+    window.Shopify = {
+      loadFeatures: ([{ name }], done) => {
+        expect(name).toBe('consent-tracking-api');
+        window.Shopify.customerPrivacy = { preferencesProcessingAllowed: () => true };
+        done();
+      },
+    };
+    await shop.visit();
+
+    expect(visitor()).toMatch(/^[0-9a-f-]{36}$/);
+  });
+
+  test('is not waited for longer than half a second', async () => {
+    localStorage.setItem('wellpaired:visitor', 'old');
+    window.Shopify = { loadFeatures: () => {} };
+    const block = await shop.visit();
+    expect(block.dataset.state).toBe('waiting');
+    await vi.advanceTimersByTimeAsync(500);
+
+    expect(block.dataset.state).toBe('shown');
+    expect(visitor()).toBeNull();
+    expect(localStorage.getItem('wellpaired:visitor')).toBe('old');
+  });
+});
+
+describe('an impression', () => {
+  test('is reported once, after a whole second on screen', async () => {
+    const [card] = cards(await shop.visit());
+    scroll(card, { isIntersecting: true });
+    await vi.advanceTimersByTimeAsync(999);
+    expect(shop.events).toEqual([]);
+    await vi.advanceTimersByTimeAsync(1);
+    expect(shop.events).toEqual([{ decision_id: 'd1', offer_id: '12', event: 'impression' }]);
+
+    scroll(card, { isIntersecting: false });
+    scroll(card, { isIntersecting: true });
+    await vi.advanceTimersByTimeAsync(10_000);
+    expect(shop.events).toHaveLength(1);
+  });
+
+  test('is none when the shopper scrolls past', async () => {
+    const [card] = cards(await shop.visit());
+    scroll(card, { isIntersecting: true });
+    await vi.advanceTimersByTimeAsync(900);
+    scroll(card, { isIntersecting: false });
+    await vi.advanceTimersByTimeAsync(5000);
+
+    expect(shop.events).toEqual([]);
+  });
+
+  test('is none when less than half of the card is seen', async () => {
+    const [card] = cards(await shop.visit());
+    scroll(card, { isIntersecting: true, intersectionRatio: 0.4 });
+    await vi.advanceTimersByTimeAsync(5000);
+
+    expect(shop.events).toEqual([]);
+  });
+
+  test('waits while the tab is hidden', async () => {
+    const [card] = cards(await shop.visit());
+    const hidden = vi.spyOn(document, 'hidden', 'get').mockReturnValue(true);
+    scroll(card, { isIntersecting: true });
+    await vi.advanceTimersByTimeAsync(5000);
+    expect(shop.events).toEqual([]);
+
+    hidden.mockReturnValue(false);
+    await vi.advanceTimersByTimeAsync(1000);
+    expect(shop.events).toHaveLength(1);
+  });
+
+  test('is none in the theme editor, nor is anything else', async () => {
+    const block = await shop.visit({ designMode: true });
+    const [card] = cards(block);
+    scroll(card, { isIntersecting: true });
+    await vi.advanceTimersByTimeAsync(5000);
+    await click(part(card, 'dismiss'));
+
+    expect(shop.events).toEqual([]);
+  });
+});
+
+test('a click on the product is reported', async () => {
+  const link = part(await shop.visit(), 'title');
+  link.removeAttribute('href');
+  await click(link);
+
+  expect(shop.events).toEqual([{ decision_id: 'd1', offer_id: '12', event: 'click' }]);
+});
+
+test('the theme editor tells the merchant why the block is empty, the shop does not', async () => {
+  shop.offers();
+
+  expect((await shop.visit({ designMode: true })).textContent).toContain('No offer for this page yet.');
+  expect((await shop.visit()).textContent).not.toContain('No offer for this page yet.');
+});
+
+test('the script writes no HTML, runs no text and names no other host', () => {
+  expect(SCRIPT).not.toMatch(/innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval\(|new Function|https?:/);
+});
