@@ -241,7 +241,7 @@ def _guard_writes(engine: Engine, gate: WriteGate) -> None:
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
         mode = connection.get_execution_options().get("sqlite_begin", "IMMEDIATE")
-        if mode == "IMMEDIATE":
+        if mode == "IMMEDIATE" and "gate" not in connection.info:
             gate.enter()
             connection.info["gate"] = gate
         try:
@@ -250,8 +250,8 @@ def _guard_writes(engine: Engine, gate: WriteGate) -> None:
             _open_gate(connection)
             raise
 
-    # The events fire before the driver's COMMIT; the gate must outlast it, so it opens when the connection is
-    # given back or begins its next transaction.
+    # The commit event fires before the driver's COMMIT; the gate must outlast it, so it opens when the connection
+    # is given back. A connection that begins again without being given back still holds it.
     @event.listens_for(engine, "checkin")
     def checkin(_connection: object, record: Any) -> None:
         held = record.info.pop("gate", None)

@@ -2,12 +2,15 @@
 
 import os
 import uuid
+from argparse import Namespace
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from alembic import command
+from alembic.config import Config
 from sqlalchemy import create_engine, text
 from sqlalchemy.orm import Session
 
@@ -15,12 +18,25 @@ from shopify_upsell.core import ShopId
 from shopify_upsell.database import Base, Database, bind_shop
 from shopify_upsell.shops.store import ShopRow
 
+ROOT = Path(__file__).resolve().parent.parent
+
 # In the past, so that what is due by this clock is due by a database server's own clock too.
 NOW = datetime(2026, 11, 1, 12, 0, tzinfo=UTC)
 
 
 def _postgres_server() -> str:
     return os.environ.get("TEST_POSTGRES_URL", "postgresql+psycopg://postgres@127.0.0.1:5499/postgres")
+
+
+def migrate(url: str, revision: str = "head") -> None:
+    """Bring a database to a revision with the real migrations."""
+    config = Config(str(ROOT / "alembic.ini"))
+    config.set_main_option("script_location", str(ROOT / "migrations"))
+    config.cmd_opts = Namespace(x=[f"url={url}"])
+    if revision == "base":
+        command.downgrade(config, revision)
+    else:
+        command.upgrade(config, revision)
 
 
 @contextmanager
@@ -50,8 +66,8 @@ def empty_database_url(tmp_path: Path) -> Iterator[str]:
 def migrated_database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
     """A database made by the real migrations, once per test process."""
     with an_empty_database(tmp_path_factory.mktemp("db")) as url:
+        migrate(url)
         database = Database(url)
-        Base.metadata.create_all(database.engine)
         yield database
         database.dispose()
 

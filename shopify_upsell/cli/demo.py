@@ -21,7 +21,7 @@ SHOP = "glow.myshopify.com"
 @click.option("--orders-file", type=click.Path(exists=True, path_type=Path), help="Study this order file instead.")
 def demo(once: bool, folder: Path, seed: int, orders: int, orders_file: Path | None) -> None:
     """Start web, worker, clock and a simulated Shopify, install the app, learn from the store's history."""
-    options = ("--seed", str(seed), "--orders", str(orders))
+    options: tuple[str, ...] = ("--seed", str(seed), "--orders", str(orders))
     if orders_file is not None:
         options += ("--orders-file", str(orders_file.resolve()))
     stack = Stack(folder.resolve(), app_port=free_port(5050), devstore_port=free_port(9292), devstore_options=options)

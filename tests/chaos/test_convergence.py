@@ -13,13 +13,13 @@ from conftest import NOW, an_empty_database
 from sqlalchemy import select, update
 
 from shopify_upsell import app as joined
+from shopify_upsell.attribution.token import TOKEN_PURPOSE
 from shopify_upsell.core import ShopId
 from shopify_upsell.database import Base, Database
 from shopify_upsell.jobs.store import JobRow
 from shopify_upsell.keyring import Keyring
 from shopify_upsell.settings import read_settings
 from shopify_upsell.shops.store import ShopRow
-from shopify_upsell.surfaces.rendering import TOKEN_PURPOSE
 
 pytestmark = pytest.mark.chaos
 

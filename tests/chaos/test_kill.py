@@ -17,11 +17,11 @@ from chaos.test_convergence import ENVIRONMENT, an_app, fingerprint, signed_mess
 from conftest import an_empty_database
 from sqlalchemy import func, select
 
+from shopify_upsell.attribution.token import TOKEN_PURPOSE
 from shopify_upsell.core import ShopId
 from shopify_upsell.inbox.store import EventRow
 from shopify_upsell.jobs.store import JobRow
 from shopify_upsell.keyring import Keyring
-from shopify_upsell.surfaces.rendering import TOKEN_PURPOSE
 
 pytestmark = pytest.mark.chaos
 

@@ -46,9 +46,7 @@ def extensions_dir(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def config(
-    monkeypatch: pytest.MonkeyPatch, listener: Listener, clock: Clock, extensions_dir: Path
-) -> DevstoreConfig:
+def config(monkeypatch: pytest.MonkeyPatch, listener: Listener, clock: Clock, extensions_dir: Path) -> DevstoreConfig:
     """A small installed shop that delivers at once, tries again soon and never plays tricks."""
     monkeypatch.setenv("WELLPAIRED_ENV", "test")
     return DevstoreConfig(

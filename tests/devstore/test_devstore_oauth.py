@@ -13,7 +13,9 @@ def refresh(store: FlaskClient, token: str) -> tuple[int, dict[str, object]]:
 
 def is_open(store: FlaskClient, access_token: object) -> bool:
     headers = {"X-Shopify-Access-Token": str(access_token)}
-    return store.post("/admin/api/2026-10/graphql.json", json={"query": "{shop{id}}"}, headers=headers).status_code == 200
+    return (
+        store.post("/admin/api/2026-10/graphql.json", json={"query": "{shop{id}}"}, headers=headers).status_code == 200
+    )
 
 
 def test_an_id_token_is_exchanged_for_an_expiring_offline_token(store: FlaskClient, clock: Clock) -> None:

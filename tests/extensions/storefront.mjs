@@ -79,7 +79,7 @@ function reply(body, status = 200) {
 }
 
 /** Answers by the end of the path; a test replaces the answers that matter to it. */
-export class Storefront {
+class Storefront {
   constructor() {
     this.calls = [];
     this.answers = {
@@ -128,6 +128,28 @@ export class Storefront {
     await settle();
     return block;
   }
+}
+
+/** A fresh browser with the script loaded, in front of a shop. Time stands still until a test lets it pass. */
+export function openShop() {
+  vi.useFakeTimers();
+  localStorage.clear();
+  sessionStorage.clear();
+  delete window.Shopify;
+  const shop = new Storefront();
+  new Function('location', SCRIPT)(page);
+  return shop;
+}
+
+export function closeShop() {
+  document.body.replaceChildren();
+  vi.useRealTimers();
+  vi.unstubAllGlobals();
+}
+
+export async function click(element) {
+  element.click();
+  await settle();
 }
 
 /** Let everything that is already on its way arrive, without letting time pass. */

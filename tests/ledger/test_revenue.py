@@ -92,13 +92,15 @@ def test_a_line_added_by_an_edit_counts_once_the_order_shows_it():
     assert net_of(after, edits=[edit]) == [1000, 500]
 
 
-def test_removed_and_refunded_units_of_one_line_leave_nothing_behind():
-    order = an_order(lines=[a_line(quantity=3, price="33.33", current_quantity=1)], updated_at=at(40))
-    refund = a_refund(lines=[a_refund_line(11, 1, "33.33")], refunded_at=at(50))
+def test_when_some_units_are_refunded_and_the_others_removed_not_a_cent_stays_behind():
+    order = an_order(
+        lines=[a_line(quantity=3, price="33.34", discount="0.02", current_quantity=0)], updated_at=at(40)
+    )
+    refund = a_refund(lines=[a_refund_line(11, 1, "33.33")], refunded_at=at(35))
 
-    line = booking_of(order, refunds=[refund], edits=[an_edit(removed={11: 1}, committed_at=at(60))]).lines[11]
+    line = booking_of(order, refunds=[refund], edits=[an_edit(removed={11: 2}, committed_at=at(30))]).lines[11]
 
-    assert (line.net, line.net_quantity, line.refunded, line.removed) == (3333, 1, 3333, 3333)
+    assert (line.net, line.net_quantity, line.refunded, line.removed) == (0, 0, 3333, 6667)
 
 
 def test_an_amount_refunded_without_lines_is_divided_over_what_all_lines_are_worth():
