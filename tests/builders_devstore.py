@@ -44,6 +44,7 @@ class Listener:
         self.got: list[dict[str, Any]] = []
         self.answers: list[int] = []
         self.app = Flask("listener")
+        self.app.add_url_rule("/", view_func=self._take, defaults={"path": ""})
         self.app.add_url_rule("/<path:path>", view_func=self._take, methods=["GET", "POST"])
         self.server = make_server("127.0.0.1", 0, self.app, threaded=True)
         self.url = f"http://127.0.0.1:{self.server.port}"

@@ -2,8 +2,8 @@
  * Stands in for Shopify's post-purchase page in the dev store: loads the real extension, asks ShouldRender, then Render,
  * and draws the remote tree as HTML.
  *
- * In: `window.__postPurchase = {bundleUrl, inputData, calculateUrl, applyUrl, doneUrl, appUrl}`. Out: JSON posts to
- * `calculateUrl` and `applyUrl`, and a visit to `doneUrl` when the extension is done or has nothing to show.
+ * In: `window.__postPurchase = {bundleUrl, inputData, calculateUrl, applyUrl, doneUrl, appUrl}`. Out: JSON posts of
+ * `{changes}` or `{token}` to `calculateUrl` and of `{token}` to `applyUrl`, and a visit to `doneUrl` when the extension is done or has nothing to show.
  * For development and tests only: it proves our extension, not Shopify's components.
  */
 import { createRemoteReceiver, createRemoteRoot } from '@remote-ui/core';
@@ -68,6 +68,7 @@ async function show(render, page, storage) {
   drawInto(hostElement(), receiver);
   await render(root, { ...inputFor(page, storage, RENDER), ...changesetCalls(page), done: async () => leave(page) });
   await root.mount();
+  hostElement().setAttribute('aria-busy', 'false');
 }
 
 function hostElement() {
@@ -82,10 +83,10 @@ function hostElement() {
 function changesetCalls({ calculateUrl, applyUrl }) {
   return {
     calculateChangeset: (changeset) =>
-      postJson(calculateUrl, typeof changeset === 'string' ? { changeset } : { changes: changeset.changes }),
+      postJson(calculateUrl, typeof changeset === 'string' ? { token: changeset } : { changes: changeset.changes }),
     applyChangeset: (changeset, options) => {
       if (typeof changeset !== 'string') throw new TypeError('applyChangeset takes a signed changeset');
-      return postJson(applyUrl, { changeset, ...options });
+      return postJson(applyUrl, { token: changeset, ...options });
     },
   };
 }

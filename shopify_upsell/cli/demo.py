@@ -41,7 +41,7 @@ def prepare(stack: Stack) -> dict[str, Any]:
     """Install the app in the dev store, import its history, and wait until pairs are learned."""
     started = time.monotonic()
     _say("installing the app in the dev store")
-    _post(stack, "install")
+    stack.wait_for("the install", lambda: _post(stack, "install")["installed"])
     stack.wait_for("the catalogue", lambda: overview(stack)["products"] > 0)
     _say("importing the order history")
     history = stack.folder / "history.csv"
@@ -49,7 +49,6 @@ def prepare(stack: Stack) -> dict[str, Any]:
     imported = json.loads(stack.command("import-orders", str(history), "--shop", SHOP, "--json"))
     _say(f"{imported['orders_imported']} orders imported; learning which product goes with which")
     stack.wait_for("a learned pair", lambda: overview(stack)["pairs_learned"] > 0, seconds=120)
-    stack.wait_for("settled history", lambda: overview(stack)["unsettled_orders"] == 0, seconds=180)
     return {"orders_imported": imported["orders_imported"], "seconds_to_prepare": round(time.monotonic() - started, 1)}
 
 
@@ -80,7 +79,7 @@ def overview(stack: Stack) -> dict[str, Any]:
 
 def _credited(stack: Stack, observed: dict[str, Any]) -> dict[str, Any] | None:
     found = overview(stack)
-    is_whole = found["credited_minor_units"] >= observed["accepted_minor_units"] and not found["unsettled_orders"]
+    is_whole = found["credited_minor_units"] >= observed["accepted_minor_units"] and not found["residual_minor_units"]
     return found if is_whole and not found["events"].get("stored") else None
 
 

@@ -71,10 +71,12 @@ class DevstoreConfig:
 
     @property
     def bundle_path(self) -> Path:
-        """Where the built post-purchase extension lies, unless said otherwise."""
+        """Where the built post-purchase extension lies: the development build, which asks this app, if there is one."""
         if self.post_purchase_bundle is not None:
             return self.post_purchase_bundle
-        return self.extensions_dir / "post-purchase-offer" / "dist" / "post-purchase-offer.js"
+        built = self.extensions_dir / "post-purchase-offer" / "dist"
+        development = built / "post-purchase-offer.dev.js"
+        return development if development.is_file() else built / "post-purchase-offer.js"
 
 
 def refuse_production(environ: Mapping[str, str] = os.environ) -> None:

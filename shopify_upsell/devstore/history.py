@@ -39,7 +39,9 @@ class _Shoppers:
         self.owned: dict[int, set[int]] = {}
         at = {product.title: number for number, product in enumerate(products)}
         self.products = products
-        self.pairs = {at[pair.anchor]: (at[pair.companion], pair.rate) for pair in planting.PAIRS}
+        self.pairs: dict[int, list[tuple[int, float]]] = {}
+        for pair in planting.PAIRS:
+            self.pairs.setdefault(at[pair.anchor], []).append((at[pair.companion], pair.rate))
         self.sequences = {at[row.first]: (at[row.then], row) for row in planting.SEQUENCES}
         self.bestseller = at[planting.BESTSELLER]
         self.discontinued = at[DISCONTINUED]
@@ -54,7 +56,7 @@ class _Shoppers:
         weights = [0.35 if product.is_durable else 1.0 for product in self.products]
         for anchor in {*self.pairs, *self.sequences}:
             weights[anchor] = 2.4
-        for companion, _ in self.pairs.values():
+        for companion in {companion for taken in self.pairs.values() for companion, _ in taken} - set(self.pairs):
             weights[companion] = 0.3
         # These two enter baskets by their own rule, or not at all.
         weights[self.bestseller] = weights[at[OUT_OF_STOCK]] = 0.0
@@ -75,9 +77,9 @@ class _Shoppers:
     def _finish(self, visit: _Draft) -> list[_Draft]:
         """Add what goes with the basket, the bestseller at its own rate, and the visits that follow from it."""
         for anchor in list(visit.basket):
-            companion, rate = self.pairs.get(anchor, (None, 0.0))
-            if companion is not None and self.random.random() < rate:
-                self._take(visit, companion)
+            for companion, rate in self.pairs.get(anchor, ()):
+                if self.random.random() < rate:
+                    self._take(visit, companion)
         if self.random.random() < planting.BESTSELLER_RATE:
             self._take(visit, self.bestseller)
         later = [follow for anchor in visit.basket for follow in self._come_back(visit, anchor)]

@@ -38,6 +38,11 @@ PAIRS = (
     PlantedPair("Green Tea Clay Mask", "Bamboo Headband", 0.35),
     PlantedPair("Dew Drop Serum", "Dew Drop Night Balm", 0.32),
     PlantedPair("Clear Start Gel Cleanser", "Clear Start Toner", 0.37),
+    # Sets of three: who took two of them may still be offered the third, after the purchase too.
+    PlantedPair("Night Firm Serum", "Night Firm Day Cream", 0.33),
+    PlantedPair("Rose Ritual Serum", "Rose Ritual Day Cream", 0.35),
+    PlantedPair("Dew Drop Toner", "Dew Drop Clay Mask", 0.30),
+    PlantedPair("Morning Bright Serum", "Morning Bright Toner", 0.31),
 )
 
 SEQUENCES = (

@@ -19,6 +19,9 @@ from shopify_upsell.devstore.webhook_bodies import edit_body, order_body, produc
 from shopify_upsell.devstore.webhooks import Deliveries, new_event_id
 from shopify_upsell.devstore.world import World, make_world
 
+# Above every id of the history.
+LIVE_BASE = 20_000_000_000_000
+
 
 class DevShop:
     """One simulated shop in memory."""
@@ -39,7 +42,7 @@ class DevShop:
         self.checkouts: dict[str, Checkout] = {}
         self.installed_at: datetime | None = config.clock() if config.installed else None
         # Ids of what happens from now on start at the clock: a restarted dev store never repeats them.
-        self._ids = itertools.count(int(config.clock().timestamp() * 1000))
+        self._ids = itertools.count(LIVE_BASE + int(config.clock().timestamp() * 1000))
         self._numbers = itertools.count(1001 + len(self.orders))
 
     def new_id(self) -> int:

@@ -147,8 +147,6 @@ def mark_installed(session: Session, shop_id: ShopId, now: datetime) -> Shop:
     """Write that the shop has the app. A shop that had not begins a new epoch; one that had keeps its own."""
     row = _row(session, shop_id, lock=True)
     if row.state != "installed":
-        if row.state == "redacted":
-            row.holdout_salt = _new_salt()
         row.state, row.installed_at, row.uninstalled_at = "installed", now, None
         row.install_epoch += 1
         session.flush()

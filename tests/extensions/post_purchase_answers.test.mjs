@@ -38,7 +38,7 @@ describe('accepting', () => {
 
     expect(app.bodies('sign')).toHaveLength(1);
     expect(page.api.applyChangeset).toHaveBeenCalledTimes(1);
-    expect(app.events).not.toContain('1 decline');
+    expect(app.events).not.toContain('1 dismiss');
   });
 
   test.each([
@@ -121,7 +121,7 @@ describe('declining', () => {
     await press(page, 1);
     await press(page, 1);
 
-    expect(app.events).toEqual(['1 impression', '1 decline', '2 impression', '2 decline']);
+    expect(app.events).toEqual(['1 impression', '1 dismiss', '2 impression', '2 dismiss']);
     expect(page.api.done).toHaveBeenCalledTimes(1);
     expect(app.bodies('sign')).toEqual([]);
     expect(page.api.applyChangeset).not.toHaveBeenCalled();

@@ -33,7 +33,7 @@ describe('whether there is a page', () => {
         method: 'POST',
         url: `${APP}/ext/post-purchase/offers`,
         authorization: 'Bearer input.jwt',
-        body: { reference_id: 'r1' },
+        body: { reference_id: 'r1', locale: 'en-US' },
       },
     ]);
     expect(stored.decision_id).toBe('d1');

@@ -1,6 +1,7 @@
 """What the handlers keep, what they announce, and that arrival in another order changes nothing."""
 
 import pytest
+from builders_ledger_rows import LEDGER_TABLES, rows_of_tables
 from builders_orders import (
     ORDERED_AT,
     a_delivery,
@@ -14,7 +15,6 @@ from builders_orders import (
     at,
 )
 from conftest import add_shop
-from builders_ledger_rows import LEDGER_TABLES, rows_of_tables
 from sqlalchemy import select
 
 from shopify_upsell.core import Announcement, UnreadableFact
@@ -101,7 +101,9 @@ def test_a_refund_inside_an_order_and_by_itself_is_one_refund(session, shop_id):
     refund = a_refund(lines=[a_refund_line(11, 1, "10.00")])
     deliver(session, shop_id, "orders/create", an_order(lines=[a_line(quantity=3)]))
     deliver(session, shop_id, "refunds/create", refund)
-    deliver(session, shop_id, "orders/updated", an_order(lines=[a_line(quantity=3)], refunds=[refund], updated_at=at(2)))
+    deliver(
+        session, shop_id, "orders/updated", an_order(lines=[a_line(quantity=3)], refunds=[refund], updated_at=at(2))
+    )
 
     assert store.booked_order(session, shop_id, 1).lines[0].net_minor_units == 2000
     assert len(session.execute(select(RefundRow.refund_id)).all()) == 1
@@ -221,7 +223,7 @@ BROKEN_ORDERS = {
     "no currency": an_order(currency=None),
     "a currency in small letters": an_order(currency="usd"),
     "a currency nobody has": an_order(currency="ZZZ"),
-    "no update time": an_order(updated_at=at(0), **{"processed_at": "yesterday"}),
+    "no update time": an_order(updated_at=at(0), processed_at="yesterday"),
     "a time without its zone": an_order(created_at="2026-11-01T10:00:00"),
     "shop money in another currency": an_order(
         lines=[a_line(price_set={"shop_money": {"amount": "10.00", "currency_code": "EUR"}})]

@@ -93,9 +93,7 @@ def test_a_line_added_by_an_edit_counts_once_the_order_shows_it():
 
 
 def test_when_some_units_are_refunded_and_the_others_removed_not_a_cent_stays_behind():
-    order = an_order(
-        lines=[a_line(quantity=3, price="33.34", discount="0.02", current_quantity=0)], updated_at=at(40)
-    )
+    order = an_order(lines=[a_line(quantity=3, price="33.34", discount="0.02", current_quantity=0)], updated_at=at(40))
     refund = a_refund(lines=[a_refund_line(11, 1, "33.33")], refunded_at=at(35))
 
     line = booking_of(order, refunds=[refund], edits=[an_edit(removed={11: 2}, committed_at=at(30))]).lines[11]
@@ -216,9 +214,7 @@ amounts = st.integers(0, 5000).map(lambda cents: f"{cents / 100:.2f}")
 refunds = st.builds(
     lambda number, lines, discrepancy, paid: a_refund(number, lines=lines, discrepancy=discrepancy, paid=paid),
     number=st.integers(1, 10**6),
-    lines=st.lists(
-        st.builds(a_refund_line, st.sampled_from([11, 12, 13]), st.integers(0, 4), amounts), max_size=3
-    ),
+    lines=st.lists(st.builds(a_refund_line, st.sampled_from([11, 12, 13]), st.integers(0, 4), amounts), max_size=3),
     discrepancy=st.one_of(st.none(), amounts, amounts.map(lambda amount: "-" + amount)),
     paid=st.one_of(st.none(), amounts),
 )

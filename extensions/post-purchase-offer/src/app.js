@@ -39,7 +39,7 @@ function ask(path, inputData, body, withinMs) {
 
 /** The offers for this purchase. */
 export function askForOffers(inputData) {
-  return ask('offers', inputData, {}, OFFERS_WITHIN_MS);
+  return ask('offers', inputData, { locale: inputData.locale }, OFFERS_WITHIN_MS);
 }
 
 /** The signed changeset for an offer that the app made for this purchase. */

@@ -88,7 +88,7 @@ async function apply(journey, step, token) {
 async function decline(step) {
   if (step.isAnswered) return;
   step.isAnswered = true;
-  await step.report('decline');
+  await step.report('dismiss');
   await step.next();
 }
 
