@@ -167,7 +167,7 @@ def test_init_files_hold_a_docstring_and_no_code():
 PURE_STATIONS = ("ledger", "customers", "matrix", "offers", "attribution", "experiments")
 VERBS = {
     "store", "tables", "intake", "importing", "backfill", "sync", "learn", "decide", "replay", "setup", "settle",
-    "touch", "confirm", "order_schemas", "product_schemas", "fields",
+    "touch", "confirm", "order_schemas", "product_schemas", "edit_schemas", "fields", "recording", "cataloguing",
 }  # fmt: skip
 IMPURE_IMPORTS = {
     "flask",

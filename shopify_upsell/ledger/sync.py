@@ -1,10 +1,13 @@
 """Read products and orders from the Admin API and record them as if their webhooks had come.
 
-Calls happen outside any transaction; the pages are written in one. Reconciling again changes nothing: the ledger
-keeps a version only if it is newer than what it holds.
+Calls happen outside any transaction. A job reads some pages, writes them, and asks for its own continuation, so that
+a large shop neither fills the memory nor holds a transaction. Reading again changes nothing: the ledger keeps a
+version only if it is newer than what it holds.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -13,18 +16,32 @@ from sqlalchemy.orm import Session
 from shopify_upsell.core import Announcement, ShopId
 from shopify_upsell.database import Database, bind_shop
 from shopify_upsell.gateway.admin_api import AdminClient
-from shopify_upsell.jobs.queue import Job
+from shopify_upsell.gateway.failures import AdminApiRefused
+from shopify_upsell.jobs.queue import Job, JobRequest, enqueue
 from shopify_upsell.ledger.backfill import record_order_nodes, record_product_nodes
 from shopify_upsell.ledger.store import newest_order_version
 from shopify_upsell.shops.access import ShopAccess
 
-MOST_PAGES = 500
+log = logging.getLogger(__name__)
+
+PAGES_A_JOB = 20
 FIRST_BACKFILL = timedelta(days=60)
 """Without `read_all_orders` Shopify answers orders of the last 60 days only."""
 OVERLAP = timedelta(days=2)
 """Deliveries may be a day late; reading two days again costs little and misses nothing."""
+MOST_LINE_PAGES = 20
 
+Node = dict[str, Any]
+Record = Callable[[Session, ShopId, Sequence[Node]], Sequence[Announcement]]
 Write = Callable[[Session], Sequence[Announcement]]
+
+
+@dataclass(frozen=True, slots=True)
+class Pages:
+    """Nodes of some pages of a connection, and where to go on; None at the end."""
+
+    nodes: list[Node]
+    cursor: str | None
 
 
 class CatalogueSync:
@@ -34,10 +51,10 @@ class CatalogueSync:
         self._access = access
 
     def sync(self, job: Job) -> Write:
-        """Fetch every product; returns the write."""
+        """Fetch products; returns the write."""
         client = self._access.admin_client(job.shop_id, job.now)
-        nodes = [node for page in pages(client, "products", {}) for node in page]
-        return lambda session: record_product_nodes(session, job.shop_id, nodes)
+        found = read_pages(client, "products", "products", {"after": job.payload.get("after")}, first=50)
+        return _write(job, found, {}, record_product_nodes)
 
 
 class OrderReconciliation:
@@ -48,11 +65,13 @@ class OrderReconciliation:
 
     def reconcile(self, job: Job) -> Write:
         """Fetch orders updated since shortly before the newest one held; returns the write."""
-        since = self._since(job.shop_id, job.now)
+        since = job.payload.get("since") or self._since(job.shop_id, job.now).strftime("%Y-%m-%dT%H:%M:%SZ")
         client = self._access.admin_client(job.shop_id, job.now)
-        search = {"query": f"updated_at:>='{since:%Y-%m-%dT%H:%M:%SZ}'"}
-        nodes = [node for page in pages(client, "orders", search) for node in page]
-        return lambda session: record_order_nodes(session, job.shop_id, nodes)
+        asked = {"query": f"updated_at:>='{since}'", "after": job.payload.get("after")}
+        found = read_pages(client, "orders_updated", "orders", asked, first=10)
+        for node in found.nodes:
+            add_missing_lines(client, node)
+        return _write(job, found, {"since": since}, record_order_nodes)
 
     def _since(self, shop_id: ShopId, now: datetime) -> datetime:
         with self._database.read() as session:
@@ -62,16 +81,54 @@ class OrderReconciliation:
         return max(earliest, newest - OVERLAP) if newest else earliest
 
 
-OPERATIONS = {"products": "products", "orders": "orders_updated"}
+def read_pages(
+    client: AdminClient, operation: str, connection: str, variables: Mapping[str, Any], *, first: int
+) -> Pages:
+    """Walk up to `PAGES_A_JOB` pages of a connection. A page that costs too much is asked for in halves.
+
+    Raises: what `AdminClient.run` raises.
+    """
+    nodes: list[Node] = []
+    cursor = variables.get("after")
+    for _ in range(PAGES_A_JOB):
+        try:
+            answer = client.run(operation, {**variables, "after": cursor, "first": first}).whole()
+        except AdminApiRefused as refused:
+            if refused.code != "max_cost_exceeded" or first == 1:
+                raise
+            first = max(1, first // 2)
+            continue
+        page = answer[connection]
+        nodes += page["nodes"]
+        if not page["pageInfo"]["hasNextPage"]:
+            return Pages(nodes, None)
+        cursor = page["pageInfo"]["endCursor"]
+    return Pages(nodes, cursor)
 
 
-def pages(client: AdminClient, connection: str, variables: Mapping[str, Any]) -> Iterator[list[dict[str, Any]]]:
-    """Walk a connection page by page. Units: at most `MOST_PAGES` pages of 50."""
-    cursor: str | None = None
-    for _ in range(MOST_PAGES):
-        answer = client.run(OPERATIONS[connection], {**variables, "after": cursor})
-        found = answer.data[connection]
-        yield found["nodes"]
-        if not found["pageInfo"]["hasNextPage"]:
+def add_missing_lines(client: AdminClient, node: Node) -> None:
+    """Read the lines of an order that did not fit its page into the node."""
+    lines = node["lineItems"]
+    number = str(node["id"]).rsplit("/", 1)[-1]
+    for _ in range(MOST_LINE_PAGES):
+        if not lines["pageInfo"]["hasNextPage"]:
             return
-        cursor = found["pageInfo"]["endCursor"]
+        asked = {"query": f"id:{number}", "first": 1, "linesAfter": lines["pageInfo"]["endCursor"]}
+        found = client.run("orders_updated", asked).whole()["orders"]["nodes"]
+        if not found or found[0]["id"] != node["id"]:
+            log.warning("order_lines_incomplete", extra={"order_id": number})
+            return
+        more = found[0]["lineItems"]
+        lines["nodes"] += more["nodes"]
+        lines["pageInfo"] = more["pageInfo"]
+
+
+def _write(job: Job, found: Pages, carried: Mapping[str, Any], record: Record) -> Write:
+    def write(session: Session) -> Sequence[Announcement]:
+        announcements = record(session, job.shop_id, found.nodes)
+        if found.cursor is not None:
+            payload = {**carried, "after": found.cursor}
+            enqueue(session, job.shop_id, JobRequest(job.kind, f"{job.kind}:after:{job.job_id}", payload), job.now)
+        return announcements
+
+    return write

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from builders_devstore import SECRET, Listener, buy, shop_of, variant_of
+from builders_devstore import SECRET, Listener, buy, variant_of
 from flask.testing import FlaskClient
 
 from shopify_upsell.devstore.config import DevstoreRefused
@@ -78,7 +78,6 @@ def test_a_customers_order_names_them_so_that_the_app_can_drop_it(store: FlaskCl
 
 def test_a_failed_delivery_is_tried_again_with_the_same_bytes_and_id(store: FlaskClient, listener: Listener) -> None:
     listener.answers = [500, 503]
-    shop_of(store).deliveries.subscriptions = read_subscriptions(None)
     buy(store, variant_of(store, "Dew Drop Serum"))
     state = flush(store)
 
