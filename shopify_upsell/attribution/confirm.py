@@ -6,15 +6,20 @@ an order. Asking happens outside any transaction.
 
 import logging
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 
 from sqlalchemy.orm import Session
 
-from shopify_upsell.attribution.store import confirm_changeset
+from shopify_upsell.attribution.store import confirm_changeset, has_untied_changeset
 from shopify_upsell.core import Announcement, ConflictingRequest, NotFound, OrderId, gid
+from shopify_upsell.database import bind_shop
 from shopify_upsell.jobs.queue import Job
 from shopify_upsell.shops.access import ShopAccess
 
 log = logging.getLogger(__name__)
+
+LONGEST_DELAY = timedelta(days=3)
+"""A delivery about the edit may be a day late; a changeset older than this was never applied."""
 
 Write = Callable[[Session], Sequence[Announcement]]
 
@@ -27,11 +32,19 @@ class PostPurchaseConfirmation:
 
     def confirm(self, job: Job) -> Write:
         """Ask for the order's changeset; returns the write that ties it."""
+        if not self._may_be_ours(job):
+            return lambda _session: ()
         order_id = OrderId(int(job.payload["subject_id"]))
         client = self._access.admin_client(job.shop_id, job.now)
         order = client.run("order_changeset", {"id": gid("Order", order_id)}).data.get("order") or {}
         changeset_id = (order.get("metafield") or {}).get("value")
         return lambda session: _tie(session, job, order_id, changeset_id)
+
+    def _may_be_ours(self, job: Job) -> bool:
+        """Tell whether any changeset waits to be tied: most edits are the merchant's own and need no call."""
+        with self._access.database.read() as session:
+            bind_shop(session, job.shop_id)
+            return has_untied_changeset(session, job.shop_id, since=job.now - LONGEST_DELAY)
 
 
 def _tie(session: Session, job: Job, order_id: OrderId, changeset_id: str | None) -> list[Announcement]:

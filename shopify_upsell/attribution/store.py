@@ -177,6 +177,12 @@ def confirm_changeset(session: Session, shop_id: ShopId, order_id: OrderId, chan
     return changeset.order_id is None
 
 
+def has_untied_changeset(session: Session, shop_id: ShopId, *, since: datetime) -> bool:
+    """Tell whether a changeset signed since then belongs to no order yet."""
+    waiting = (ChangesetRow.shop_id == shop_id, ChangesetRow.order_id.is_(None), ChangesetRow.signed_at >= since)
+    return session.scalar(select(ChangesetRow.changeset_id).where(*waiting).limit(1)) is not None
+
+
 def changesets_of_order(
     session: Session, shop_id: ShopId, order_id: OrderId, checkout_token: str | None
 ) -> list[Changeset]:

@@ -122,7 +122,7 @@ def _merged(versions: list[OrderFact]) -> OrderFact:
 
     Tokens never change, but not every source names them; the greater of two wins so that turn does not matter.
     """
-    newest = versions[-1]
+    newest = max(versions, key=lambda fact: fact.version)
     return replace(
         newest,
         cart_token=max((fact.cart_token for fact in versions if fact.cart_token), default=None),

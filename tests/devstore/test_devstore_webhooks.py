@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from builders_devstore import SECRET, Listener, buy, variant_of
+from builders_devstore import ROOT, SECRET, Listener, buy, variant_of
 from flask.testing import FlaskClient
 
 from shopify_upsell.devstore.config import DevstoreRefused
-from shopify_upsell.devstore.subscriptions import cut_down, read_subscriptions
+from shopify_upsell.devstore.subscriptions import cut_down, read_scopes, read_subscriptions
 
 
 def flush(store: FlaskClient) -> Any:
@@ -224,3 +224,13 @@ def test_a_body_is_cut_down_to_the_fields_named() -> None:
         "line_items": [{"id": 2}, {"id": 3}],
         "customer": {"id": 4},
     }
+
+
+def test_the_apps_own_toml_is_understood() -> None:
+    found = read_subscriptions(ROOT / "shopify.app.toml")
+
+    assert found.api_version == "2026-10"
+    assert {"orders/create", "orders/paid", "orders/edited", "refunds/create", "shop/redact"} <= {
+        row.topic for row in found.rows
+    }
+    assert "read_orders" in read_scopes(ROOT / "shopify.app.toml", ())

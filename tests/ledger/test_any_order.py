@@ -34,8 +34,9 @@ SHOP_ID = 1
 """Tokens are drawn before any shop is made; the first one of an empty database has this id, or is told to."""
 
 histories = st.lists(told(SHOP_ID), min_size=1, max_size=9)
+EXAMPLES = 300 if os.environ.get("SOAK") else 20
 slowly = settings(
-    max_examples=300 if os.environ.get("SOAK") else 20,
+    max_examples=EXAMPLES,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
