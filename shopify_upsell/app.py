@@ -212,6 +212,7 @@ def _admin_services(parts: Parts) -> home.AdminServices:
         api_key=parts.settings.api_key,
         secrets=parts.settings.api_secrets,
         install_jobs=INSTALL_JOBS,
+        development_frame=parts.settings.shopify_origin,
         clock=utc_now,
     )
 

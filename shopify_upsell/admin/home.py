@@ -32,7 +32,10 @@ RETRY_HEADER = "X-Shopify-Retry-Invalid-Session-Request"
 
 @dataclass(frozen=True)
 class AdminServices:
-    """Parts the admin works with. `install_jobs`: kinds to enqueue when a shop has installed."""
+    """Parts the admin works with. `install_jobs`: kinds to enqueue when a shop has installed.
+
+    `development_frame`: the dev store's origin, which may frame the page too; None in production.
+    """
 
     database: Database
     keyring: Keyring
@@ -40,6 +43,7 @@ class AdminServices:
     api_key: str
     secrets: tuple[str, ...]
     install_jobs: Sequence[str]
+    development_frame: str | None
     clock: Callable[[], datetime]
 
 
@@ -76,7 +80,7 @@ def make_blueprint(services: AdminServices) -> Blueprint:
         shop = _installed(services, proof, token)
         with services.database.read() as session:
             bind_shop(session, shop.shop_id)
-            return _framed(_page(session, services, shop), shop.domain)
+            return _framed(services, _page(session, services, shop), shop.domain)
 
     return blueprint
 
@@ -94,14 +98,13 @@ def _ask_for_token(services: AdminServices) -> Response:
     if not is_shop_domain(shop):
         raise ProofRefused("an ID token is required")
     page = render_template("ask_for_token.html", api_key=services.api_key, app_bridge=APP_BRIDGE)
-    return _framed(page, shop)
+    return _framed(services, page, shop)
 
 
-def _framed(page: str, shop_domain: str) -> Response:
+def _framed(services: AdminServices, page: str, shop_domain: str) -> Response:
     response = make_response(page)
-    response.headers["Content-Security-Policy"] = (
-        f"frame-ancestors https://{shop_domain} https://admin.shopify.com; object-src 'none'; base-uri 'none'"
-    )
+    framers = " ".join(filter(None, (f"https://{shop_domain}", "https://admin.shopify.com", services.development_frame)))
+    response.headers["Content-Security-Policy"] = f"frame-ancestors {framers}; object-src 'none'; base-uri 'none'"
     return response
 
 

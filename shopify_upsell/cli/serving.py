@@ -69,6 +69,7 @@ def devstore(host: str, port: int, app_url: str, seed: int, order_count: int, or
         order_count=order_count,
         orders_file=orders_file,
         extensions_dir=package.parent / "extensions",
+        app_toml=package.parent / "shopify.app.toml",
         schema_path=package / "gateway" / "operations" / "schema.graphql",
     )
     serve(config, host, port)
