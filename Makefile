@@ -45,8 +45,8 @@ soak: ## The long forms of the chaos tests, on both databases
 	SOAK=1 TEST_DATABASE=sqlite pytest -m chaos --durations=0
 	SOAK=1 TEST_DATABASE=postgresql $(PY) tools/with_services.py --postgres -- pytest -m chaos --durations=0
 
-journey: build ## A shopper in headless Chromium
-	pytest -m browser
+journey: build ## A shopper in headless Chromium, and the self-checking demo on both sets of engines
+	$(PY) tools/with_services.py --postgres --redis -- pytest -m browser
 
 bench: ## Ratios against named peers in the same run; never part of the tests
 	$(PY) -m bench.run

@@ -8,7 +8,7 @@ from flask_smorest import Api
 from marshmallow import ValidationError
 from werkzeug.exceptions import HTTPException
 
-from shopify_upsell.core import UpsellError
+from shopify_upsell.core import RetryLater, UpsellError
 from shopify_upsell.database import is_transient
 
 log = logging.getLogger(__name__)
@@ -59,7 +59,10 @@ def register_errors(app: Flask, status_by_error: Mapping[type[UpsellError], int]
         status = next((code for kind, code in status_by_error.items() if isinstance(error, kind)), 500)
         if status >= 500:
             log.error("request_failed", extra={"code": error.code}, exc_info=error)
-        return error_answer(status, error.code, error.message)
+        response = error_answer(status, error.code, error.message)
+        if isinstance(error, RetryLater):
+            response.headers["Retry-After"] = str(max(1, round(error.after.total_seconds())))
+        return response
 
     @app.errorhandler(ValidationError)
     def invalid(error: ValidationError) -> Response:

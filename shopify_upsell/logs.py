@@ -5,6 +5,7 @@ import logging
 import re
 import sys
 import traceback
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
 _SECRETS = re.compile(
@@ -17,6 +18,17 @@ _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", 
 def redact(text: str) -> str:
     """Cut tokens and mail addresses out of a text."""
     return _SECRETS.sub("[redacted]", text)
+
+
+def _plain(value: object) -> object:
+    """What JSON can hold, with secrets cut out of every text in it: cut afterwards, they would take quotes along."""
+    if value is None or isinstance(value, (bool, int, float)):
+        return value
+    if isinstance(value, Mapping):
+        return {redact(str(key)): _plain(each) for key, each in value.items()}
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return [_plain(each) for each in value]
+    return redact(str(value))
 
 
 class JsonFormatter(logging.Formatter):
@@ -37,7 +49,7 @@ class JsonFormatter(logging.Formatter):
                 f"{frame.filename.rsplit('shopify_upsell/', 1)[-1]}:{frame.lineno} {frame.name}"
                 for frame in traceback.extract_tb(record.exc_info[2])[-12:]
             ]
-        return redact(json.dumps(fields, default=str, ensure_ascii=True))
+        return json.dumps(_plain(fields), ensure_ascii=True)
 
 
 def set_up_logging(level: str) -> None:

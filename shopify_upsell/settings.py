@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
+
 from shopify_upsell.core import BadSetting
 
 ENVIRONMENTS = ("production", "development", "test")
@@ -50,7 +53,7 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
     Raises: BadSetting naming the first key that is missing or wrong.
     """
     environment = _choice(environ, "WELLPAIRED_ENV", ENVIRONMENTS, "production")
-    var_dir = Path(environ.get("WELLPAIRED_VAR_DIR", "var"))
+    var_dir = _var_dir(environ)
     return Settings(
         environment=environment,
         app_url=_url(environ, "APP_URL", secure=environment == "production"),
@@ -66,7 +69,7 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         holdout_basis_points=_number(environ, "HOLDOUT_BASIS_POINTS", 1000, 0, 5000),
         offer_rate_per_second=_number(environ, "OFFER_RATE_PER_SECOND", 50, 1, 10_000),
         lease_seconds=_number(environ, "JOB_LEASE_SECONDS", 60, 2, 3600),
-        metrics_token=environ.get("METRICS_TOKEN") or None,
+        metrics_token=_text(environ, "METRICS_TOKEN") if environ.get("METRICS_TOKEN", "").strip() else None,
     )
 
 
@@ -95,12 +98,27 @@ def _number(environ: Mapping[str, str], key: str, default: int, low: int, high: 
 
 def _url(environ: Mapping[str, str], key: str, *, secure: bool) -> str:
     value = _text(environ, key).rstrip("/")
-    parts = urlsplit(value)
-    if parts.scheme not in ("https",) if secure else parts.scheme not in ("https", "http"):
+    if not value.startswith(("https://",) if secure else ("https://", "http://")):
         raise BadSetting(f"{key} must start with https://")
-    if not parts.netloc or parts.query or parts.fragment:
+    if not _is_plain_address(value):
         raise BadSetting(f"{key} must be a plain address such as https://app.example.net")
     return value
+
+
+def _is_plain_address(value: str) -> bool:
+    try:
+        parts = urlsplit(value)
+        is_whole = bool(parts.hostname) and parts.port != 0
+    except ValueError:  # half an IPv6 address, or a port that is no number
+        return False
+    return is_whole and not (parts.query or parts.fragment)
+
+
+def _var_dir(environ: Mapping[str, str]) -> Path:
+    folder = Path(environ.get("WELLPAIRED_VAR_DIR", "").strip() or "var")
+    if folder.exists() and not folder.is_dir():
+        raise BadSetting("WELLPAIRED_VAR_DIR must name a folder")
+    return folder
 
 
 def _secrets(environ: Mapping[str, str]) -> tuple[str, ...]:
@@ -123,22 +141,31 @@ def _database_url(environ: Mapping[str, str], var_dir: Path) -> str:
     url = environ.get("DATABASE_URL", "").strip() or f"sqlite:///{var_dir / 'wellpaired.db'}"
     scheme = url.split(":", 1)[0]
     if scheme in ("postgres", "postgresql"):
-        return "postgresql+psycopg" + url[len(scheme) :]
-    if scheme in ("postgresql+psycopg", "sqlite"):
-        return url
-    raise BadSetting("DATABASE_URL must start with postgresql:// or sqlite:///")
+        url = "postgresql+psycopg" + url[len(scheme) :]
+    if not url.startswith(("postgresql+psycopg://", "sqlite:///")):
+        raise BadSetting("DATABASE_URL must start with postgresql:// or sqlite:///")
+    try:
+        make_url(url)
+    except (ArgumentError, ValueError):
+        raise BadSetting("DATABASE_URL cannot be read as an address") from None
+    return url
 
 
 def _redis_url(environ: Mapping[str, str]) -> str | None:
     url = environ.get("REDIS_URL", "").strip()
     if url and not url.startswith(("redis://", "rediss://", "unix://")):
         raise BadSetting("REDIS_URL must start with redis://, rediss:// or unix://")
+    try:
+        urlsplit(url).port  # noqa: B018 reading it checks it
+    except ValueError:
+        raise BadSetting("REDIS_URL cannot be read as an address") from None
     return url or None
 
 
 def _shopify_origin(environ: Mapping[str, str], environment: str) -> str | None:
     """Where Admin API calls go instead of https://{shop}: the dev store. Refused in production."""
-    origin = environ.get("SHOPIFY_ORIGIN", "").strip().rstrip("/")
-    if origin and environment == "production":
+    if not environ.get("SHOPIFY_ORIGIN", "").strip():
+        return None
+    if environment == "production":
         raise BadSetting("SHOPIFY_ORIGIN is for development and must not be set in production")
-    return origin or None
+    return _url(environ, "SHOPIFY_ORIGIN", secure=False)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import create_engine, text
+from sqlalchemy import create_engine, make_url, text
 from sqlalchemy.orm import Session
 
 from shopify_upsell.core import ShopId
@@ -39,17 +39,29 @@ def migrate(url: str, revision: str = "head") -> None:
         command.upgrade(config, revision)
 
 
+TENANT_ROLE = "wellpaired_app"
+"""A PostgreSQL role as production has it: owner of its database, no superuser, so that row level security binds it."""
+
+
+def on_postgres() -> bool:
+    """Tell which database this run of the suite uses."""
+    return os.environ.get("TEST_DATABASE", "sqlite") == "postgresql"
+
+
 @contextmanager
-def an_empty_database(folder: Path) -> Iterator[str]:
-    """Give the address of a database with nothing in it."""
-    if os.environ.get("TEST_DATABASE", "sqlite") == "sqlite":
+def an_empty_database(folder: Path, *, role: str | None = None) -> Iterator[str]:
+    """Give the address of a database with nothing in it; on PostgreSQL owned by, and opened as, a role if named."""
+    if not on_postgres():
         yield f"sqlite:///{folder / 'test.db'}"
         return
     name = f"wp_test_{uuid.uuid4().hex[:12]}"
     server = create_engine(_postgres_server(), isolation_level="AUTOCOMMIT")
     with server.connect() as connection:
-        connection.execute(text(f"CREATE DATABASE {name}"))
-    yield _postgres_server().rsplit("/", 1)[0] + "/" + name
+        if role is not None and not connection.scalar(text("SELECT 1 FROM pg_roles WHERE rolname = :r"), {"r": role}):
+            connection.execute(text(f"CREATE ROLE {role} LOGIN"))
+        connection.execute(text(f"CREATE DATABASE {name}" + (f" OWNER {role}" if role else "")))
+    address = make_url(_postgres_server()).set(database=name)
+    yield (address.set(username=role) if role else address).render_as_string(hide_password=False)
     with server.connect() as connection:
         connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
     server.dispose()

@@ -132,15 +132,14 @@ def _merged(versions: list[OrderFact]) -> OrderFact:
 
 
 def _held_orders(session: Session, shop_id: ShopId, order_ids: Sequence[OrderId]) -> dict[OrderId, OrderRows]:
-    lines: dict[int, dict[LineId, Any]] = {}
-    kept = select(OrderLineRow.__table__).where(OrderLineRow.shop_id == shop_id, OrderLineRow.order_id.in_(order_ids))
-    for row in session.execute(kept).mappings():
-        lines.setdefault(row["order_id"], {})[row["line_id"]] = dict(row)
     orders = select(OrderRow.__table__).where(OrderRow.shop_id == shop_id, OrderRow.order_id.in_(order_ids))
-    return {
-        row["order_id"]: OrderRows(dict(row), lines.get(row["order_id"], {}))
-        for row in session.execute(orders).mappings()
-    }
+    held = {row["order_id"]: dict(row) for row in session.execute(orders).mappings()}
+    lines: dict[int, dict[LineId, Any]] = {order_id: {} for order_id in held}
+    if held:
+        kept = select(OrderLineRow.__table__).where(OrderLineRow.shop_id == shop_id, OrderLineRow.order_id.in_(held))
+        for row in session.execute(kept).mappings():
+            lines[row["order_id"]][row["line_id"]] = dict(row)
+    return {order_id: OrderRows(row, lines[order_id]) for order_id, row in held.items()}
 
 
 def _write(session: Session, shop_id: ShopId, held: dict[OrderId, OrderRows], wanted: dict[OrderId, OrderRows]) -> None:

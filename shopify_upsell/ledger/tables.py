@@ -230,6 +230,12 @@ def batches(items: Sequence[T]) -> Iterator[Sequence[T]]:
         yield items[start : start + BATCH]
 
 
+def refresh_statistics(session: Session) -> None:
+    """Tell PostgreSQL's planner about many new rows now: until its own round it would read whole tables for a few."""
+    if _is_postgresql(session):
+        session.execute(text("ANALYZE sales_order, order_line"))
+
+
 def _lock_all(session: Session, shop_id: ShopId, names: Sequence[str]) -> None:
     if len(names) > MOST_LOCKS:
         lock_ledger(session, shop_id)

@@ -151,6 +151,7 @@ def _request(shop_id: ShopId, proof: ProxyProof, query: dict[str, Any]) -> Offer
 
 def _is_within_limits(services: SurfaceServices, proof: ProxyProof) -> bool:
     network = network_of(request.headers.get("X-Forwarded-For", request.remote_addr or "").split(",")[0].strip())
-    return services.shop_limiter.allows(proof.shop_domain) and services.network_limiter.allows(
-        f"{proof.shop_domain}|{network}"
+    # The network is asked first: what it is refused must not be taken from the share of the whole shop.
+    return services.network_limiter.allows(f"{proof.shop_domain}|{network}") and services.shop_limiter.allows(
+        proof.shop_domain
     )

@@ -21,19 +21,23 @@ DECISION_LIFE = timedelta(days=2)
 def take_touch(session: Session, shop_id: ShopId, touch: Mapping[str, Any], *, now: datetime) -> bool:
     """Keep the touchpoint once. Returns False when it was already known.
 
-    Raises: NotFound for a decision of another shop, an old one, or an offer it did not choose.
+    Raises: NotFound for a decision of another shop, an old one, an offer it did not choose, or a variant not in it.
     """
     decision = read_decision(session, shop_id, touch["decision_id"])
     if now - decision.decided_at > DECISION_LIFE or decision.is_holdout:
         raise NotFound("no such decision")
     offer = _chosen(decision, touch["offer_id"])
+    variant_id = touch.get("variant_id")
+    # Each variant named would count as a touchpoint of its own, so only those that were shown may be.
+    if variant_id is not None and all(item.variant_id != variant_id for item in offer.items):
+        raise NotFound("no such variant in this offer")
     is_new = record_touchpoint(
         session,
         shop_id,
         Touch(
             decision_id=decision.decision_id,
             offer_id=offer.offer_id,
-            variant_id=VariantId(touch.get("variant_id") or 0),
+            variant_id=VariantId(variant_id or 0),
             kind=touch["event"],
             placement=decision.placement,
             occurred_at=now,

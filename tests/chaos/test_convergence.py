@@ -9,13 +9,13 @@ from queue import Empty, Queue
 import pytest
 from builders_proofs import API_KEY, SECRET, signed_webhook
 from chaos.deliveries import History
-from conftest import NOW, an_empty_database
+from conftest import NOW, TENANT_ROLE, an_empty_database, migrate
 from sqlalchemy import select, update
 
 from shopify_upsell import app as joined
 from shopify_upsell.attribution.token import TOKEN_PURPOSE
 from shopify_upsell.core import ShopId
-from shopify_upsell.database import Base, Database
+from shopify_upsell.database import Base, Database, bind_shop
 from shopify_upsell.jobs.store import JobRow
 from shopify_upsell.keyring import Keyring
 from shopify_upsell.settings import read_settings
@@ -42,8 +42,8 @@ ENVIRONMENT = {
 
 
 def an_app(url, folder):
+    migrate(url)
     database = Database(url)
-    Base.metadata.create_all(database.engine)
     with database.write() as session:
         session.add(
             ShopRow(
@@ -117,6 +117,7 @@ def fingerprint(database):
     """Hex digest of every row of the ledger and credit tables, and how many there are."""
     digest, count = hashlib.sha256(), 0
     with database.read() as session:
+        bind_shop(session, ShopId(1))
         for name in LEDGER_TABLES:
             table = Base.metadata.tables[name]
             for row in session.execute(select(table).order_by(*table.primary_key.columns)):
@@ -133,7 +134,7 @@ def test_any_order_any_repetition_any_concurrency_gives_the_same_bytes(tmp_path)
     for seed in SEEDS:
         folder = tmp_path / str(seed)
         folder.mkdir()
-        with an_empty_database(folder) as url:
+        with an_empty_database(folder, role=TENANT_ROLE) as url:
             application = an_app(url, folder)
             deliver_all(application, messages, seed)
             parts = application.extensions["wellpaired"]

@@ -14,7 +14,7 @@ import pytest
 import requests
 from chaos.deliveries import History
 from chaos.test_convergence import ENVIRONMENT, an_app, fingerprint, signed_message
-from conftest import an_empty_database
+from conftest import TENANT_ROLE, an_empty_database
 from sqlalchemy import func, select
 
 from shopify_upsell.attribution.token import TOKEN_PURPOSE
@@ -118,9 +118,9 @@ def test_killing_web_and_worker_loses_and_doubles_nothing(tmp_path):
     calm, stormy = tmp_path / "calm", tmp_path / "stormy"
     calm.mkdir(), stormy.mkdir()
 
-    with an_empty_database(calm) as url:
+    with an_empty_database(calm, role=TENANT_ROLE) as url:
         expected = _without_kills(url, calm, messages)
-    with an_empty_database(stormy) as url:
+    with an_empty_database(stormy, role=TENANT_ROLE) as url:
         result, kills, acknowledged = _with_kills(url, stormy, messages)
 
     assert (kills, sorted(acknowledged)) == (2 * KILLS, sorted(m.webhook_id for m in messages))

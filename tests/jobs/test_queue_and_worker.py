@@ -91,9 +91,13 @@ def test_a_worker_that_lost_its_lease_leaves_no_effect(database, shop):
         frozen = claim(session, NOW, lease=LEASE)[0]
         session.execute(update(JobRow).values(lease_token="another worker"))
 
-    with pytest.raises(LeaseLost), database.write() as session:
-        leave_a_mark(session, frozen)
-        finish(session, frozen)
+    def thaw():
+        with database.write() as session:
+            leave_a_mark(session, frozen)
+            finish(session, frozen)
+
+    with pytest.raises(LeaseLost):
+        thaw()
 
     assert (row(database).state, marks(database)) == ("new", 0)
 

@@ -17,7 +17,7 @@ from builders_orders import (
 from conftest import add_shop
 from sqlalchemy import select
 
-from shopify_upsell.core import Announcement, UnreadableFact
+from shopify_upsell.core import LARGEST_ID, Announcement, UnreadableFact
 from shopify_upsell.ledger import intake, recording, store
 from shopify_upsell.ledger.tables import OrderLineRow, OrderRow, RefundRow
 from shopify_upsell.money import Money
@@ -359,3 +359,31 @@ def test_baskets_hold_what_is_left_of_booked_orders(session, shop_id):
         (4, {1041}),
     ]
     assert [basket.order_id for basket in store.baskets(session, shop_id, since=at(60))] == [4]
+
+
+def test_baskets_read_page_by_page_are_all_the_baskets(session, shop_id, monkeypatch):
+    monkeypatch.setattr(store, "PAGE", 2)
+    numbers = [LARGEST_ID - place for place in (4, 3, 2, 1, 0)]
+    for number in numbers:
+        line = a_line(number, product_id=number, variant_id=number)
+        deliver(session, shop_id, "orders/create", an_order(number, [line], customer_id=number))
+
+    assert [(basket.order_id, basket.product_ids) for basket in store.baskets(session, shop_id)] == [
+        (number, {number}) for number in numbers
+    ]
+
+
+def test_the_largest_ids_are_kept_whole(session, shop_id):
+    top = LARGEST_ID
+    refund = a_refund(top, top, [a_refund_line(top, 1, "4.00")])
+    line = a_line(top, product_id=top, variant_id=top)
+    deliver(session, shop_id, "orders/create", an_order(top, [line], customer_id=top))
+    deliver(session, shop_id, "refunds/create", refund)
+    deliver(session, shop_id, "orders/edited", an_edit(top, top, added={top: 1}))
+    deliver(session, shop_id, "products/update", a_product(top, variants=[a_variant(top)]))
+
+    kept = store.booked_order(session, shop_id, top, lock=True)
+    assert (kept.customer_id, kept.lines[0].line_id, kept.lines[0].net_minor_units) == (top, top, 600)
+    assert kept.edits[0].edit_id == top
+    assert store.products_by_id(session, shop_id, [top])[top].variants[0].variant_id == top
+    assert store.order_ids_of_customer(session, shop_id, top) == [top]
