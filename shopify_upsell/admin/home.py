@@ -103,7 +103,9 @@ def _ask_for_token(services: AdminServices) -> Response:
 
 def _framed(services: AdminServices, page: str, shop_domain: str) -> Response:
     response = make_response(page)
-    framers = " ".join(filter(None, (f"https://{shop_domain}", "https://admin.shopify.com", services.development_frame)))
+    framers = " ".join(
+        filter(None, (f"https://{shop_domain}", "https://admin.shopify.com", services.development_frame))
+    )
     response.headers["Content-Security-Policy"] = f"frame-ancestors {framers}; object-src 'none'; base-uri 'none'"
     return response
 
