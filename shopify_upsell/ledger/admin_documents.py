@@ -97,7 +97,8 @@ def _refund(node: Node, order_id: int) -> dict[str, Any]:
     return {
         "id": parse_gid(node["id"], "Refund"),
         "order_id": order_id,
-        "created_at": node["createdAt"],
+        "created_at": node.get("createdAt"),
+        "processed_at": node.get("processedAt"),
         "refund_line_items": [
             {
                 "line_item_id": parse_gid(line["lineItem"]["id"], "LineItem"),

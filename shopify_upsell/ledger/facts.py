@@ -11,6 +11,9 @@ from shopify_upsell.core import CustomerId, LineId, OrderId, ProductId, VariantI
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
+IMPORT_SOURCE = "import"
+"""The source name of an order that came from a file and of which Shopify has not spoken since."""
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class Version:

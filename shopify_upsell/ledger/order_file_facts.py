@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from shopify_upsell.core import CustomerId, LineId, OrderId, ProductId, VariantId, digest_of
-from shopify_upsell.ledger.facts import EPOCH, LineFact, OrderFact, ProductFact, VariantFact, Version
+from shopify_upsell.ledger.facts import EPOCH, IMPORT_SOURCE, LineFact, OrderFact, ProductFact, VariantFact, Version
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ def order_from_lines(order_id: OrderId, lines: list[OrderFileLine]) -> OrderFact
         cancelled_at=None,
         is_test=False,
         financial_status=header.financial_status,
-        source_name="import",
+        source_name=IMPORT_SOURCE,
         currency=header.currency,
         presentment_currency=header.currency,
         taxes_included=False,

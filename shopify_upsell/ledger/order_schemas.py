@@ -61,7 +61,8 @@ class RefundSchema(FactSchema):
 
     id = ShopifyId(required=True)
     order_id = ShopifyId(allow_none=True, load_default=None)
-    created_at = Moment(required=True)
+    created_at = Moment(allow_none=True, load_default=None)
+    processed_at = Moment(allow_none=True, load_default=None)
     refund_line_items = fields.List(fields.Nested(RefundLineSchema), allow_none=True, load_default=None)
     order_adjustments = fields.Raw(allow_none=True, load_default=None)
     transactions = fields.Raw(allow_none=True, load_default=None)
@@ -168,10 +169,11 @@ def _refund_fact(refund: dict[str, Any]) -> RefundFact:
     }
     if len(named) > 1:
         raise InvalidInput("a refund in two currencies")
+    refunded_at = refund["created_at"] or refund["processed_at"]
+    if refunded_at is None:
+        raise InvalidInput("a refund without a time")
     currency = next(iter(named), None)
-    fact = RefundFact(
-        refund["id"], OrderId(refund["order_id"] or 0), refund["created_at"], currency, discrepancy, lines
-    )
+    fact = RefundFact(refund["id"], OrderId(refund["order_id"] or 0), refunded_at, currency, discrepancy, lines)
     if currency is not None:
         refuse_unreadable(fact, currency)
     return fact

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from shopify_upsell.core import CustomerId, LineId, OrderId, ProductId, ShopId, VariantId
 from shopify_upsell.ledger.booked import Basket, BookedLine, BookedOrder, EditChange, LedgerTotal, TokenUse
 from shopify_upsell.ledger.catalog import Product, Variant
+from shopify_upsell.ledger.facts import IMPORT_SOURCE
 from shopify_upsell.ledger.rows import customer_digest
 from shopify_upsell.ledger.tables import (
     KNOWN_ORDER,
@@ -160,8 +161,12 @@ def redacted_customers(
 
 
 def newest_order_version(session: Session, shop_id: ShopId) -> datetime | None:
-    """When the newest order version held was made; None for an empty ledger."""
-    return session.scalar(select(func.max(OrderRow.version_at)).where(OrderRow.shop_id == shop_id, KNOWN_ORDER))
+    """When the newest order version that Shopify told of was made; None before the first.
+
+    An imported file is not Shopify's word: what changed since its orders were placed is still to be asked for.
+    """
+    told = (OrderRow.shop_id == shop_id, KNOWN_ORDER, OrderRow.source_name != IMPORT_SOURCE)
+    return session.scalar(select(func.max(OrderRow.version_at)).where(*told))
 
 
 def order_period(session: Session, shop_id: ShopId) -> tuple[datetime, datetime] | None:
