@@ -29,6 +29,9 @@ GATE_SECONDS = 1.5
 """Longest wait for the write gate. Pool wait 1 s, thread lock 1 s, gate 1.5 s and busy timeout 1 s stay under
 Shopify's 5 s answer budget together."""
 
+PATIENCE_SECONDS = 0.25
+"""Longest that a worker lets others in before it: under a flood of webhooks it still gets its turn."""
+
 AFTER_COMMIT = "after_commit_callbacks"
 
 
@@ -78,24 +81,30 @@ OwnId = BigInteger().with_variant(Integer, "sqlite")
 class WriteGate:
     """Lets one writer at a time into a SQLite file, fairly, across threads and processes.
 
-    SQLite's own busy handler sleeps up to 100 ms a try and is unfair: a tight worker loop starves the web.
-    The kernel frees the file lock when a process is killed.
+    SQLite's own busy handler sleeps up to 100 ms a try and is unfair: a tight worker loop starves the web. Whoever
+    waits holds a shared lock on a second file; a patient process (a worker) goes in only when nobody holds it, or
+    after it has waited long enough. The kernel frees file locks when a process is killed.
     """
 
     def __init__(self, lock_file: Path) -> None:
+        self.is_patient = False
         self._thread_lock = threading.Lock()
         self._lock_file = lock_file
+        self._waiting_file = lock_file.with_name(lock_file.name + ".waiting")
         self._descriptor: int | None = None
 
     def enter(self) -> None:
         """Take the gate. Raises: TimeoutError."""
-        if not self._thread_lock.acquire(timeout=1.0):
-            raise TimeoutError("write gate busy")
+        if self.is_patient:
+            self._let_others_in()
+        waiting = None if self.is_patient else self._opened(self._waiting_file)
         try:
-            self._take_file_lock()
-        except BaseException:
-            self._thread_lock.release()
-            raise
+            if waiting is not None:
+                fcntl.flock(waiting, fcntl.LOCK_SH)
+            self._take()
+        finally:
+            if waiting is not None:
+                os.close(waiting)
 
     def leave(self) -> None:
         """Give the gate back; leaving twice is harmless."""
@@ -104,21 +113,41 @@ class WriteGate:
             os.close(descriptor)
             self._thread_lock.release()
 
-    def _take_file_lock(self) -> None:
-        descriptor = os.open(self._lock_file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        deadline, nap = time.monotonic() + GATE_SECONDS, 0.0002
-        while True:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                if time.monotonic() > deadline:
-                    os.close(descriptor)
-                    raise TimeoutError("write gate busy") from None
-                time.sleep(nap)
-                nap = min(nap * 1.5, 0.002)
-            else:
-                self._descriptor = descriptor
-                return
+    def _let_others_in(self) -> None:
+        descriptor = self._opened(self._waiting_file)
+        try:
+            _lock_within(descriptor, PATIENCE_SECONDS)
+        finally:
+            os.close(descriptor)
+
+    def _take(self) -> None:
+        if not self._thread_lock.acquire(timeout=1.0):
+            raise TimeoutError("write gate busy")
+        descriptor = self._opened(self._lock_file)
+        if not _lock_within(descriptor, GATE_SECONDS):
+            os.close(descriptor)
+            self._thread_lock.release()
+            raise TimeoutError("write gate busy")
+        self._descriptor = descriptor
+
+    @staticmethod
+    def _opened(path: Path) -> int:
+        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+
+
+def _lock_within(descriptor: int, seconds: float) -> bool:
+    """Try for an exclusive lock in short naps; tell whether it was had."""
+    deadline, nap = time.monotonic() + seconds, 0.0002
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(nap)
+            nap = min(nap * 1.5, 0.002)
+        else:
+            return True
 
 
 class Database:
@@ -126,9 +155,11 @@ class Database:
 
     def __init__(self, url: str, *, synchronous: str = "FULL", pool_size: int = 16) -> None:
         self.is_sqlite = make_url(url).get_backend_name() == "sqlite"
-        self.engine = (
-            _sqlite_engine(url, synchronous, pool_size) if self.is_sqlite else _postgres_engine(url, pool_size)
-        )
+        self._gate: WriteGate | None = None
+        if self.is_sqlite:
+            self.engine, self._gate = _sqlite_engine(url, synchronous, pool_size)
+        else:
+            self.engine = _postgres_engine(url, pool_size)
         self._read_engine = self.engine.execution_options(sqlite_begin="DEFERRED")
         self.wake: Callable[[], None] | None = None
 
@@ -145,6 +176,11 @@ class Database:
         """A session for reading: on SQLite it never takes the write lock. Nothing it does is committed."""
         with Session(self._read_engine, expire_on_commit=False) as session:
             yield session
+
+    def let_others_in(self) -> None:
+        """Make this process give way at SQLite's write gate: for workers, so that answers come first."""
+        if self._gate is not None:
+            self._gate.is_patient = True
 
     def dispose(self) -> None:
         """Close every pooled connection."""
@@ -186,7 +222,7 @@ def _postgres_engine(url: str, pool_size: int) -> Engine:
     )
 
 
-def _sqlite_engine(url: str, synchronous: str, pool_size: int) -> Engine:
+def _sqlite_engine(url: str, synchronous: str, pool_size: int) -> tuple[Engine, WriteGate]:
     driver = _sqlite_driver()
     path = make_url(url).database
     if not path or path == ":memory:":
@@ -201,8 +237,9 @@ def _sqlite_engine(url: str, synchronous: str, pool_size: int) -> Engine:
         connect_args={"timeout": 1, "check_same_thread": False},
     )
     _set_pragmas(engine, synchronous)
-    _guard_writes(engine, WriteGate(Path(path + ".lock")))
-    return engine
+    gate = WriteGate(Path(path + ".lock"))
+    _guard_writes(engine, gate)
+    return engine, gate
 
 
 def _sqlite_driver() -> Any:

@@ -12,7 +12,6 @@ from shopify_upsell.core import Announcement, Delivery, InvalidInput, Unreadable
 from shopify_upsell.inbox.receive import dispatch_request
 from shopify_upsell.inbox.store import (
     StoredEvent,
-    erase_bodies_of,
     erase_old,
     mark_event,
     parked_events,
@@ -39,13 +38,17 @@ class Dispatcher:
         event = read_event(session, job.shop_id, int(job.payload["event_id"]))
         if event is None or event.state != "stored":
             return ()
+        subject = None
         try:
             payload = parse_body(event.body or b"")
+            subject = subject_of(event.topic, payload)
             announcements = self._apply(session, job, event, payload)
         except (UnreadableFact, InvalidInput) as broken:
-            self._mark(session, job, event, state="dead", reason=f"{broken.code}: {broken.message}")
+            # Its subject too: the body of a dead delivery holds personal data like any other.
+            reason = f"{broken.code}: {broken.message}"
+            self._mark(session, job, event, state="dead", reason=reason, subject=subject)
             return ()
-        self._mark(session, job, event, state="done", subject=subject_of(event.topic, payload))
+        self._mark(session, job, event, state="done", subject=subject)
         return announcements
 
     def release_parked(self, session: Session, job: Job) -> Sequence[Announcement]:
@@ -54,12 +57,6 @@ class Dispatcher:
         unpark(session, job.shop_id, event_ids)
         for event_id in event_ids:
             enqueue(session, job.shop_id, dispatch_request(event_id), job.now)
-        return ()
-
-    def forget_customer(self, session: Session, job: Job) -> Sequence[Announcement]:
-        """Erase the raw bodies about a customer who asked to be forgotten."""
-        subjects = [f"order:{order_id}" for order_id in job.payload.get("order_ids", ())]
-        erase_bodies_of(session, job.shop_id, [*subjects, f"customer:{job.payload['subject_id']}"])
         return ()
 
     def retain(self, session: Session, job: Job) -> Sequence[Announcement]:

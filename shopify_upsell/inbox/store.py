@@ -131,14 +131,9 @@ def unpark(session: Session, shop_id: ShopId, event_ids: Sequence[int]) -> None:
 
 
 def erase_bodies_of(session: Session, shop_id: ShopId, subjects: Sequence[str]) -> int:
-    """Erase the raw bytes that came in about these subjects. Returns how many rows were touched."""
-    return _count(
-        session.execute(
-            update(EventRow)
-            .where(EventRow.shop_id == shop_id, EventRow.subject.in_(subjects), EventRow.body.is_not(None))
-            .values(body=None)
-        )
-    )
+    """Erase the raw bytes that came in about these subjects, and whom they were about. Returns the count of rows."""
+    about = update(EventRow).where(EventRow.shop_id == shop_id, EventRow.subject.in_(subjects))
+    return _count(session.execute(about.values(body=None, subject=None)))
 
 
 def erase_old(session: Session, shop_id: ShopId, *, bodies_before: datetime, rows_before: datetime) -> int:

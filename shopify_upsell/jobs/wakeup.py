@@ -107,6 +107,7 @@ class GracefulConsumer(Consumer):  # type: ignore[misc]  # huey ships no types
 def run_worker(wakeup: Wakeup, worker: Worker, database: Database, *, with_clock: bool) -> None:
     """Serve until SIGTERM or SIGINT: Huey's consumer for wake-ups, the patrol for everything a wake-up missed."""
     wakeup.listen(worker.drain)
+    database.let_others_in()
     patrol = Patrol(worker, database, with_clock=with_clock)
     patrol.start()
     consumer = GracefulConsumer(

@@ -5,6 +5,7 @@ handler that calls Shopify runs outside any transaction and returns what is to b
 """
 
 import logging
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -28,6 +29,9 @@ from shopify_upsell.jobs.queue import (
 from shopify_upsell.metrics import JOB_OUTCOMES
 
 log = logging.getLogger(__name__)
+
+LONGEST_TRANSACTION = 0.05
+"""Seconds after which a batch commits and goes on in another transaction."""
 
 Announced = Sequence[Announcement] | None
 Write = Callable[[Session], Announced]
@@ -91,18 +95,30 @@ class Worker:
         return handler is not None and handler.outside is not None
 
     def _run_together(self, jobs: list[Job]) -> None:
-        if not jobs:
-            return
+        """Run jobs in few transactions, none of them long: on SQLite the web waits for each."""
+        left = jobs
+        while left:
+            count = self._run_some(left)
+            left = left[count:]
+
+    def _run_some(self, jobs: list[Job]) -> int:
+        """Run the first jobs in one transaction, as many as fit its time. Returns how many."""
+        started, count = time.monotonic(), 0
         try:
             with self._database.write() as session:
                 for job in jobs:
                     self._run_in_savepoint(session, job, self._inside_write(job))
+                    count += 1
+                    if time.monotonic() - started > LONGEST_TRANSACTION:
+                        break
         except Exception as error:
             if not is_transient(error):
                 raise
             # Two workers may lock the same orders in different turn; alone, a row can deadlock with no one.
             for job in jobs:
                 self._run_alone(job, self._inside_write(job))
+            return len(jobs)
+        return count
 
     def _inside_write(self, job: Job) -> Write:
         handler = self._handlers.get(job.kind)

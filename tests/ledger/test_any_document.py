@@ -2,6 +2,7 @@
 
 import copy
 import json
+import os
 from decimal import Decimal
 
 import pytest
@@ -60,22 +61,37 @@ def changed(document, path, value):
     return copied
 
 
+def refusal_of(handler, session, delivery):
+    """Why the handler refuses a delivery; None when it takes it."""
+    try:
+        handler(session, delivery)
+    except UnreadableFact as refused:
+        return refused.message
+    return None
+
+
 @pytest.mark.parametrize("handler", DOCUMENTS, ids=lambda handler: handler.__name__)
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=1000 if os.environ.get("SOAK") else 60,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
 @given(st.data())
 def test_anything_in_any_place_is_read_or_refused_without_a_trace(session, shop_id, handler, data):
     document = DOCUMENTS[handler]
     path = data.draw(st.sampled_from(list(paths_of(document))))
     broken = changed(document, path, data.draw(anything))
+    delivery = a_delivery(shop_id, "any", {"id": 1})
+    object.__setattr__(delivery, "payload", broken)
+
     with session.begin_nested() as trial:
-        delivery = a_delivery(shop_id, "any", {"id": 1})
-        object.__setattr__(delivery, "payload", broken)
-        try:
-            handler(session, delivery)
-        except UnreadableFact as refused:
-            assert 0 < len(refused.message) <= 200
-            assert not any(rows_of_tables(session, shop_id).values())
+        refusal = refusal_of(handler, session, delivery)
+        kept = rows_of_tables(session, shop_id)
         trial.rollback()
+
+    if refusal is not None:
+        assert 0 < len(refusal) <= 200
+        assert not any(kept.values())
 
 
 def test_the_documents_are_readable_as_they_are(session, shop_id):

@@ -98,6 +98,14 @@ def test_products_named_by_the_file_are_known_but_not_published_until_shopify_sp
     assert (products[8].title, products[8].is_published) == ("Laces", True)
 
 
+def test_a_file_is_not_shopify_s_word_on_how_far_reconciliation_has_come(session, shop_id, tmp_path):
+    import_orders(session, shop_id, a_file(tmp_path, GOOD), currency="USD")
+    assert store.newest_order_version(session, shop_id) is None
+
+    intake.record_order(session, a_delivery(shop_id, "orders/updated", an_order(9, updated_at=at(1))))
+    assert store.newest_order_version(session, shop_id) == at(1)
+
+
 BAD_ROWS = {
     "x,2026-01-02T10:00:00Z,,7,,1,1.00,,,,,,": "order_id: not an id of 64 bits",
     "9223372036854775808,2026-01-02T10:00:00Z,,7,,1,1.00,,,,,,": "order_id: not an id of 64 bits",
