@@ -75,6 +75,9 @@ LISTENERS: dict[str, tuple[str, ...]] = {
     "shop_redaction_requested": ("erase_shop",),
 }
 
+GATHERED = frozenset({"note_order"})
+"""Listeners that need to hear once a minute that something happened, not of each time."""
+
 INSTALL_JOBS = ("refresh_shop", "sync_products", "set_up_offers", "reconcile_orders", "release_parked")
 
 SCHEDULE: dict[str, timedelta] = {
@@ -147,7 +150,7 @@ def job_handlers(parts: Parts) -> dict[str, Handler]:
 def make_worker(parts: Parts) -> Worker:
     """A worker for every kind of job."""
     lease = timedelta(seconds=parts.settings.lease_seconds)
-    return Worker(parts.database, job_handlers(parts), LISTENERS, lease=lease)
+    return Worker(parts.database, job_handlers(parts), LISTENERS, gathered=GATHERED, lease=lease)
 
 
 def create_app(settings: Settings) -> Flask:

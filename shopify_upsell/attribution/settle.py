@@ -44,18 +44,16 @@ def settle_order(session: Session, shop_id: ShopId, order_id: OrderId, keyring: 
 
 def settle_orders(session: Session, shop_id: ShopId, order_ids: Collection[OrderId], keyring: Keyring) -> list[OrderId]:
     """Settle many orders at once, as after an import."""
-    held: set[OrderId] = set()
     wanted = set(order_ids)
-    # Whoever shares a token is found before it can be held; once held, look again until nobody new turns up.
-    while True:
-        uses = _uses(session, shop_id, booked_orders(session, shop_id, wanted))
-        wanted |= {use.order_id for shared in uses.values() for use in shared}
-        if wanted <= held:
-            break
-        lock_orders(session, shop_id, wanted)
-        held = set(wanted)
-    orders = booked_orders(session, shop_id, held)
+    lock_orders(session, shop_id, wanted)
+    orders = booked_orders(session, shop_id, wanted)
     uses = _uses(session, shop_id, orders)
+    # Whoever shares a token is found only by reading; hold them too, and read again until nobody new turns up.
+    while sharing := {use.order_id for shared in uses.values() for use in shared} - wanted:
+        wanted |= sharing
+        lock_orders(session, shop_id, sharing)
+        orders = booked_orders(session, shop_id, wanted)
+        uses = _uses(session, shop_id, orders)
     verdicts = _verdicts(shop_id, uses, keyring)
     winners = {
         token: winner_of(claim, uses[token]) for token, claim in verdicts.items() if isinstance(claim, OfferClaim)

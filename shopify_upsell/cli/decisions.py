@@ -1,12 +1,13 @@
 """`shopify-upsell decide`: ask for a decision as a surface would, and see why."""
 
 import json
+import re
 import secrets
 
 import click
 
 from shopify_upsell.cli.joined import joined_parts, require_shop
-from shopify_upsell.core import CustomerId, DecisionId, ProductId, VariantId
+from shopify_upsell.core import LARGEST_ID, CustomerId, DecisionId, ProductId, VariantId
 from shopify_upsell.jobs.worker import utc_now
 from shopify_upsell.offers.candidate import CartLine
 from shopify_upsell.offers.decide import OfferRequest
@@ -19,9 +20,11 @@ from shopify_upsell.offers.store import read_decision
 @click.command()
 @click.option("--shop", "domain", required=True, help="The shop's domain.")
 @click.option("--placement", default="theme/product_page", show_default=True)
-@click.option("--product", "products", type=int, multiple=True, help="Anchor product id; may repeat.")
+@click.option(
+    "--product", "products", type=click.IntRange(0, LARGEST_ID), multiple=True, help="Anchor product id; may repeat."
+)
 @click.option("--cart", multiple=True, metavar="VARIANT:QUANTITY", help="A cart line; may repeat.")
-@click.option("--customer", type=int, help="Customer id.")
+@click.option("--customer", type=click.IntRange(0, LARGEST_ID), help="Customer id.")
 @click.option("--visitor", help="Visitor id.")
 @click.option("--limit", default=3, show_default=True, type=click.IntRange(1, 6))
 @click.option("--decision", "decision_id", help="Explain this stored decision, and replay it, instead.")
@@ -79,7 +82,7 @@ def decide(
 
 
 def _cart_line(text: str) -> CartLine:
-    variant, _, quantity = text.partition(":")
-    if not (variant.isdigit() and (quantity or "1").isdigit()):
+    found = re.fullmatch(r"([0-9]{1,18})(?::([0-9]{1,6}))?", text)
+    if found is None:
         raise click.BadParameter("expected VARIANT or VARIANT:QUANTITY", param_hint="--cart")
-    return CartLine(VariantId(int(variant)), None, int(quantity or 1))
+    return CartLine(VariantId(int(found[1])), None, int(found[2] or 1))

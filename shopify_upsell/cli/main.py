@@ -2,8 +2,10 @@
 
 import os
 import sys
+from typing import NoReturn
 
 import click
+from sqlalchemy.exc import DBAPIError, OperationalError, ProgrammingError
 
 from shopify_upsell.cli.decisions import decide
 from shopify_upsell.cli.demo import demo
@@ -22,8 +24,20 @@ class Shaped(click.Group):
         try:
             return super().invoke(ctx)
         except UpsellError as failure:
-            click.echo(f"shopify-upsell: {failure.message}", err=True)
-            sys.exit(2)
+            _complain(failure.message)
+        except (OperationalError, ProgrammingError) as failure:
+            _complain(f"the database refused: {_first_line(failure)} (is it there, and migrated with alembic?)")
+        except TimeoutError:
+            _complain("the database is busy: try again in a moment")
+
+
+def _complain(text: str) -> NoReturn:
+    click.echo(f"shopify-upsell: {text}", err=True)
+    sys.exit(2)
+
+
+def _first_line(failure: DBAPIError) -> str:
+    return (str(failure.orig).strip() or type(failure).__name__).splitlines()[0]
 
 
 @click.group(cls=Shaped, context_settings={"help_option_names": ["-h", "--help"]})

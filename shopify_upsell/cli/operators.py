@@ -6,6 +6,7 @@ import click
 
 from shopify_upsell.app import INSTALL_JOBS, make_worker
 from shopify_upsell.cli.joined import joined_parts, require_shop
+from shopify_upsell.core import LARGEST_ID
 from shopify_upsell.jobs.queue import JobRequest, dead_jobs, enqueue, oldest_due, queue_depth, revive
 from shopify_upsell.jobs.worker import utc_now
 from shopify_upsell.shops.directory import all_shops, privacy_requests, register_shop
@@ -37,7 +38,7 @@ def dead(limit: int) -> None:
 
 
 @jobs.command()
-@click.argument("job_id", type=int)
+@click.argument("job_id", type=click.IntRange(1, LARGEST_ID))
 def retry(job_id: int) -> None:
     """Give a dead row a fresh start."""
     with joined_parts().database.write() as session:
@@ -85,7 +86,7 @@ def sync(domain: str) -> None:
     with joined_parts().database.write() as session:
         shop = require_shop(session, domain)
         for kind in INSTALL_JOBS:
-            enqueue(session, shop.shop_id, JobRequest(kind, f"{kind}:sync:{now.isoformat()}"), now)
+            enqueue(session, shop.shop_id, JobRequest(kind, f"{kind}:sync:{now.isoformat()}", {"is_first": True}), now)
     click.echo(f"{domain} will be read again")
 
 

@@ -39,7 +39,7 @@ def overview(domain: str, as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True)
 def statement(domain: str, month: str | None, as_json: bool) -> None:
     """The monthly statement per currency: gross to net, and who earned it. The residual must be 0."""
-    if month is not None and not re.fullmatch(r"[0-9]{4}-(0[1-9]|1[0-2])", month):
+    if month is not None and not re.fullmatch(r"(19|2[0-9])[0-9]{2}-(0[1-9]|1[0-2])", month):
         raise click.BadParameter("expected YYYY-MM", param_hint="--month")
     with reading(domain) as (_, session, shop):
         newest, waiting = freshness(session, shop.shop_id)

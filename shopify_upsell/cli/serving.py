@@ -9,6 +9,7 @@ import click
 
 from shopify_upsell.app import create_app, make_worker
 from shopify_upsell.cli.joined import joined_parts
+from shopify_upsell.core import BadSetting
 from shopify_upsell.jobs.wakeup import run_worker
 from shopify_upsell.settings import read_settings
 
@@ -19,11 +20,12 @@ from shopify_upsell.settings import read_settings
 @click.option("--workers", default=1, show_default=True, help="Processes; SQLite gains nothing from more than one.")
 def web(host: str, port: int, workers: int) -> None:
     """Serve HTTP with granian, as the Procfile does."""
+    read_settings(os.environ)  # a wrong setting stops here, with one line, before any process is started
     os.execv(  # noqa: S606 the server replaces this process, so that signals reach it
         sys.executable,
         [
             *(sys.executable, "-m", "granian", "--interface", "wsgi", "--factory", "--host", host, "--port", str(port)),
-            *("--workers", str(workers), "--blocking-threads", "64", "--backpressure", "128", "--log-level", "warning"),
+            *("--workers", str(workers), "--blocking-threads", "64", "--backpressure", "128", "--log-level", "error"),
             *("--workers-kill-timeout", "25", "--respawn-failed-workers"),
             "shopify_upsell.app:create_app_from_environment",
         ],
@@ -56,7 +58,7 @@ def _run(*, with_clock: bool) -> None:
 @click.option("--orders-file", type=click.Path(exists=True, path_type=Path), help="Use this order file instead.")
 def devstore(host: str, port: int, app_url: str, seed: int, order_count: int, orders_file: Path | None) -> None:
     """Serve the simulated Shopify. Refuses to start in production."""
-    from shopify_upsell.devstore.config import DevstoreConfig
+    from shopify_upsell.devstore.config import DevstoreConfig, DevstoreRefused
     from shopify_upsell.devstore.server import serve
 
     settings = read_settings(os.environ)
@@ -72,7 +74,10 @@ def devstore(host: str, port: int, app_url: str, seed: int, order_count: int, or
         app_toml=package.parent / "shopify.app.toml",
         schema_path=package / "gateway" / "operations" / "schema.graphql",
     )
-    serve(config, host, port)
+    try:
+        serve(config, host, port)
+    except DevstoreRefused as refused:
+        raise BadSetting(str(refused)) from None
 
 
 @click.command()

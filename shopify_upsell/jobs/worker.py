@@ -51,7 +51,10 @@ def utc_now() -> datetime:
 
 
 class Worker:
-    """Drains due rows. Safe to kill at any instruction; any number may run beside each other."""
+    """Drains due rows. Safe to kill at any instruction; any number may run beside each other.
+
+    `listeners`: kinds of job to enqueue by the name of an announcement; those `gathered` run once a minute for all.
+    """
 
     def __init__(
         self,
@@ -59,12 +62,14 @@ class Worker:
         handlers: Mapping[str, Handler],
         listeners: Mapping[str, tuple[str, ...]],
         *,
+        gathered: frozenset[str] = frozenset(),
         lease: timedelta = timedelta(seconds=60),
         clock: Callable[[], datetime] = utc_now,
     ) -> None:
         self._database = database
         self._handlers = handlers
         self._listeners = listeners
+        self._gathered = gathered
         self._lease = lease
         self._clock = clock
         self.is_stopping = False
@@ -174,9 +179,8 @@ class Worker:
     def _announce(self, session: Session, job: Job, announcements: Sequence[Announcement]) -> None:
         for announcement in announcements:
             for kind in self._listeners.get(announcement.name, ()):
-                key = f"{kind}:{job.job_id}:{announcement.subject_id}"
-                payload = {"subject_id": announcement.subject_id, **announcement.details}
-                enqueue(session, job.shop_id, JobRequest(kind, key, payload), self._clock())
+                request = _gathered_request(kind, job) if kind in self._gathered else _request(kind, job, announcement)
+                enqueue(session, job.shop_id, request, self._clock())
 
     def _record_failure(self, session: Session, job: Job, error: Exception) -> None:
         outcome = "retry"
@@ -196,6 +200,17 @@ class Worker:
         # Only an unforeseen error needs its trace; its message may quote data and stays out.
         trace = error if not isinstance(error, UpsellError) else None
         log.log(level, "job_failed", extra=fields | {"error": type(error).__name__}, exc_info=trace)
+
+
+def _request(kind: str, job: Job, announcement: Announcement) -> JobRequest:
+    key = f"{kind}:{job.job_id}:{announcement.subject_id}"
+    return JobRequest(kind, key, {"subject_id": announcement.subject_id, **announcement.details})
+
+
+def _gathered_request(kind: str, job: Job) -> JobRequest:
+    """One job for all announcements of a minute, due when the minute is over: none can come after it has run."""
+    minute_end = job.now.replace(second=0, microsecond=0) + timedelta(minutes=1)
+    return JobRequest(kind, f"{kind}:{minute_end.isoformat()}", {}, not_before=minute_end)
 
 
 def _describe(error: Exception) -> str:

@@ -65,7 +65,7 @@ class OrderReconciliation:
 
     def reconcile(self, job: Job) -> Write:
         """Fetch orders updated since shortly before the newest one held; returns the write."""
-        since = job.payload.get("since") or self._since(job.shop_id, job.now).strftime("%Y-%m-%dT%H:%M:%SZ")
+        since = job.payload.get("since") or self._since(job).strftime("%Y-%m-%dT%H:%M:%SZ")
         client = self._access.admin_client(job.shop_id, job.now)
         asked = {"query": f"updated_at:>='{since}'", "after": job.payload.get("after")}
         found = read_pages(client, "orders_updated", "orders", asked, first=10)
@@ -73,12 +73,16 @@ class OrderReconciliation:
             add_missing_lines(client, node)
         return _write(job, found, {"since": since}, record_order_nodes)
 
-    def _since(self, shop_id: ShopId, now: datetime) -> datetime:
+    def _since(self, job: Job) -> datetime:
+        """After an install everything is read: a first webhook may have come before this job."""
+        earliest = job.now - FIRST_BACKFILL
+        if job.payload.get("is_first"):
+            return earliest
         with self._database.read() as session:
-            bind_shop(session, shop_id)
-            newest = newest_order_version(session, shop_id)
-        earliest = now - FIRST_BACKFILL
-        return max(earliest, newest - OVERLAP) if newest else earliest
+            bind_shop(session, job.shop_id)
+            newest = newest_order_version(session, job.shop_id)
+        # A version dated in the future must not hide what came meanwhile.
+        return max(earliest, min(newest, job.now) - OVERLAP) if newest else earliest
 
 
 def read_pages(

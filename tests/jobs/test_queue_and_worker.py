@@ -212,6 +212,22 @@ def test_an_announcement_becomes_one_job_a_listener(database, shop):
     ]
 
 
+def test_announcements_of_one_minute_are_gathered_into_one_job_after_it(database, shop):
+    announce = Handler(inside=lambda session, job: [Announcement("order_recorded", job.job_id)])
+    for n in range(3):
+        ask(database, shop, key=f"k{n}")
+    listeners = {"order_recorded": ("note",)}
+    worker = Worker(database, {"work": announce}, listeners, gathered=frozenset({"note"}), lease=LEASE, clock=Clock())
+
+    worker.run_batch()
+
+    with database.read() as session:
+        notes = session.scalars(select(JobRow).where(JobRow.kind == "note")).all()
+    assert len(notes) == 1
+    assert notes[0].not_before.second == 0
+    assert notes[0].not_before > notes[0].created_at
+
+
 def test_a_job_of_an_unknown_kind_is_buried_not_lost(database, shop):
     ask(database, shop, kind="from_the_future")
     a_worker(database, Handler(inside=leave_a_mark)).drain()
