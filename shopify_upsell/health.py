@@ -3,14 +3,15 @@
 import hmac
 import os
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from flask import Blueprint, Response, jsonify, request
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest, multiprocess
 from prometheus_client.registry import REGISTRY
 from sqlalchemy import text
+from sqlalchemy.exc import ProgrammingError
 
-from shopify_upsell.core import ProofRefused
+from shopify_upsell.core import ProofRefused, RetryLater
 from shopify_upsell.database import Database
 from shopify_upsell.jobs.queue import oldest_due, queue_depth
 
@@ -25,8 +26,11 @@ def make_blueprint(database: Database, *, metrics_token: str | None, clock: Call
 
     @blueprint.get("/readyz")
     def ready() -> Response:
-        with database.read() as session:
-            revision = session.scalar(text("SELECT version_num FROM alembic_version"))
+        try:
+            with database.read() as session:
+                revision = session.scalar(text("SELECT version_num FROM alembic_version"))
+        except ProgrammingError as missing:  # PostgreSQL's word for a table that is not there
+            raise RetryLater("the database is not migrated", after=timedelta(seconds=5)) from missing
         return jsonify({"status": "ready", "migration": revision})
 
     @blueprint.get("/metrics")

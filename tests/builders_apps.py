@@ -1,5 +1,6 @@
 """Builders of a whole application on the test's database, for tests that call it as its callers do."""
 
+import weakref
 from datetime import UTC, datetime
 
 from builders_proofs import API_KEY, SECRET
@@ -22,7 +23,10 @@ def an_application(database, folder, **environment):
     url = database.engine.url.render_as_string(hide_password=False)
     settings = read_settings(ENVIRONMENT | {"DATABASE_URL": url, "WELLPAIRED_VAR_DIR": str(folder)} | environment)
     application = joined.create_app(settings)
-    parts_of(application).database.wake = None
+    own = parts_of(application).database
+    own.wake = None
+    # Its connections are closed with it; psycopg warns of those it finds open, and warnings are errors here.
+    weakref.finalize(application, own.dispose)
     return application
 
 

@@ -6,6 +6,8 @@ from contextlib import contextmanager
 
 from builders_apps import ENVIRONMENT
 from click.testing import CliRunner
+from sqlalchemy import event
+from sqlalchemy.pool import Pool
 
 from shopify_upsell.cli.main import cli
 
@@ -21,7 +23,7 @@ class Command:
     def __call__(self, *words, **environment):
         """Run a subcommand; the result has `exit_code`, `stdout` and `stderr`."""
         given = {name: None for name in os.environ if name in SETTINGS} | self.environment | environment
-        with _process_as_it_was():
+        with _process_as_it_was(), _connections_closed():
             result = CliRunner().invoke(cli, [str(word) for word in words], env=given)
         if result.exception is not None and not isinstance(result.exception, SystemExit):
             raise result.exception
@@ -47,6 +49,23 @@ def _process_as_it_was():
         root.setLevel(level)
         for name, before in noisy.items():
             logging.getLogger(name).setLevel(before)
+
+
+@contextmanager
+def _connections_closed():
+    """A process takes its connections with it when it ends; this one goes on, so they are closed by hand."""
+    opened = []
+
+    def note(connection, _record):
+        opened.append(connection)
+
+    event.listen(Pool, "connect", note)
+    try:
+        yield
+    finally:
+        event.remove(Pool, "connect", note)
+        for connection in opened:
+            connection.close()
 
 
 def lines_of(text):

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
-from conftest import NOW
+from builders_database import NOW
 from sqlalchemy.orm import Session
 
 from shopify_upsell.core import OfferId, ProductId, ShopId, VariantId, digest_of

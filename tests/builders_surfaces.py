@@ -4,9 +4,9 @@ import json
 from itertools import count
 
 from builders_apps import an_application, parts_of, real_now
+from builders_database import NOW, add_shop
 from builders_offers import BOOTS, LACES, SOCKS, WAX, a_companion, a_product, add_products, variant_id_of
 from builders_proofs import post_purchase_token, signed_proxy_query
-from conftest import NOW, add_shop
 from sqlalchemy import func, select
 
 from shopify_upsell.core import CustomerId

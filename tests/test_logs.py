@@ -50,12 +50,12 @@ def test_a_secret_is_cut_out_of_message_arguments_and_every_field_and_the_line_s
 
 def test_what_is_no_secret_stays_as_it_is():
     line = line_of(
-        "offer_decided", shop_id=7, is_holdout=False, share=0.5, nothing=None, kinds=("a", "b"), name="Bearer"
+        "offer_decided", shop_id=7, is_holdout=False, share=0.5, nothing=None, kinds=("a", "b"), scheme="Bearer"
     )
 
     assert line["event"] == "offer_decided"
     assert (line["shop_id"], line["is_holdout"], line["share"], line["nothing"]) == (7, False, 0.5, None)
-    assert (line["kinds"], line["name"]) == (["a", "b"], "Bearer") if "name" in line else line["kinds"] == ["a", "b"]
+    assert (line["kinds"], line["scheme"]) == (["a", "b"], "Bearer")
     assert redact("shpat and eyJ and a@b") == "shpat and eyJ and a@b"
 
 

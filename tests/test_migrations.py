@@ -6,7 +6,7 @@ from pathlib import Path
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from conftest import ROOT, migrate
+from builders_database import ROOT, migrate
 from sqlalchemy import inspect
 
 from shopify_upsell.database import Base, Database

@@ -1,7 +1,7 @@
 """No transaction reads or writes another shop's rows: enforced by PostgreSQL, whatever the code above forgets."""
 
 import pytest
-from conftest import NOW, TENANT_ROLE, add_shop, an_empty_database, migrate, on_postgres
+from builders_database import NOW, TENANT_ROLE, add_shop, an_empty_database, migrate, on_postgres
 from sqlalchemy import select, text
 from sqlalchemy.exc import ProgrammingError
 

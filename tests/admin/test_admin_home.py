@@ -7,10 +7,10 @@ from urllib.parse import parse_qsl
 import pytest
 import responses
 from builders_apps import an_application, parts_of, real_now
+from builders_database import add_shop
 from builders_proofs import OLD_SECRET, SHOP, admin_id_token, extension_token, json_web_token, post_purchase_token
 from builders_shops import a_token
 from builders_verifiers import a_changeset
-from conftest import add_shop
 from sqlalchemy import select, text, update
 
 from shopify_upsell.app import INSTALL_JOBS

@@ -1,9 +1,9 @@
 """Settling orders in the database: credits follow the ledger, whatever came first."""
 
 import pytest
+from builders_database import NOW, add_shop
 from builders_histories import KEYRING, a_token
 from builders_orders import a_delivery, a_line, a_refund, a_refund_line, an_edit, an_order, at
-from conftest import NOW, add_shop
 
 from shopify_upsell.attribution.settle import Settlement, settle_order, settle_orders
 from shopify_upsell.attribution.store import (

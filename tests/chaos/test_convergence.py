@@ -7,9 +7,9 @@ import threading
 from queue import Empty, Queue
 
 import pytest
+from builders_database import NOW, TENANT_ROLE, an_empty_database, migrate
 from builders_proofs import API_KEY, SECRET, signed_webhook
 from chaos.deliveries import History
-from conftest import NOW, TENANT_ROLE, an_empty_database, migrate
 from sqlalchemy import select, update
 
 from shopify_upsell import app as joined

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 import requests
+from builders_database import TENANT_ROLE, an_empty_database
 from chaos.deliveries import History
 from chaos.test_convergence import ENVIRONMENT, an_app, fingerprint, signed_message
-from conftest import TENANT_ROLE, an_empty_database
 from sqlalchemy import func, select
 
 from shopify_upsell.attribution.token import TOKEN_PURPOSE

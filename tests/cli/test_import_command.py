@@ -6,8 +6,8 @@ import json
 import pytest
 from builders_apps import an_application, work_off
 from builders_cli import Command, lines_of
+from builders_database import add_shop
 from builders_surfaces import count_rows, read_rows
-from conftest import add_shop
 from sqlalchemy import select
 
 from shopify_upsell.attribution.store import CreditRow
@@ -45,7 +45,7 @@ def application(database, tmp_path):
 
 def a_file(folder, text, name="orders.csv"):
     path = folder / name
-    path.write_bytes(gzip.compress(text.encode()) if name.endswith(".gz") else text.encode())
+    path.write_bytes(gzip.compress(text.encode(), mtime=0) if name.endswith(".gz") else text.encode())
     return path
 
 
@@ -165,7 +165,7 @@ def test_rows_that_name_no_currency_take_the_one_that_is_given_else_the_shops(co
     [
         (b"", "missing columns: order_id, ordered_at, customer_id, product_id, quantity, unit_price"),
         (b"order_id,quantity\n1,1\n", "missing columns: ordered_at, customer_id, product_id, unit_price"),
-        (gzip.compress(GOOD.encode())[:-9], "the compressed file is damaged: "),
+        (gzip.compress(GOOD.encode(), mtime=0)[:-9], "the compressed file is damaged: "),
     ],
 )
 def test_a_file_that_cannot_be_read_as_a_whole_is_one_line_and_imports_nothing(

@@ -6,9 +6,9 @@ from datetime import timedelta
 import pytest
 from builders_apps import an_application, parts_of, real_now
 from builders_cli import Command, lines_of
+from builders_database import NOW, add_shop
 from builders_shops import a_token
 from builders_surfaces import count_rows, read_rows
-from conftest import NOW, add_shop
 from sqlalchemy import select, update
 
 from shopify_upsell.app import INSTALL_JOBS

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from conftest import NOW, add_shop
+from builders_database import NOW, add_shop
 from sqlalchemy import select
 
 from shopify_upsell.core import CustomerId, ProductId

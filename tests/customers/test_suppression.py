@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 import pytest
-from conftest import NOW
+from builders_database import NOW
 
 from shopify_upsell.core import CustomerId, InvalidInput, ProductId
 from shopify_upsell.customers.subjects import subjects_of, visitor_subject

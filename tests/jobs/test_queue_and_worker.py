@@ -1,7 +1,7 @@
 from datetime import timedelta
 
 import pytest
-from conftest import NOW, add_shop
+from builders_database import NOW, add_shop
 from sqlalchemy import select, update
 
 from shopify_upsell.core import Announcement, RetryLater, ShopId, UpsellError

@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 import pytest
-from conftest import TENANT_ROLE, an_empty_database
+from builders_database import TENANT_ROLE, an_empty_database
 
 pytestmark = pytest.mark.browser
 

@@ -4,10 +4,10 @@ import os
 import random
 import threading
 
+from builders_database import NOW
 from builders_histories import KEYRING, Told, a_token, delivery_of, told
 from builders_ledger_rows import rows_of_tables
 from builders_orders import a_line, a_refund, a_refund_line, an_edit, an_order, at
-from conftest import NOW
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import insert

@@ -1,6 +1,7 @@
 """What the handlers keep, what they announce, and that arrival in another order changes nothing."""
 
 import pytest
+from builders_database import add_shop
 from builders_ledger_rows import LEDGER_TABLES, rows_of_tables
 from builders_orders import (
     ORDERED_AT,
@@ -14,7 +15,6 @@ from builders_orders import (
     an_order,
     at,
 )
-from conftest import add_shop
 from sqlalchemy import select
 
 from shopify_upsell.core import LARGEST_ID, Announcement, UnreadableFact

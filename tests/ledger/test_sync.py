@@ -6,8 +6,8 @@ from datetime import timedelta
 import pytest
 import responses
 from builders_admin_nodes import an_order_node
+from builders_database import NOW
 from builders_shops import KEYRING, a_token
-from conftest import NOW
 from sqlalchemy import func, select
 
 from shopify_upsell.core import RetryLater

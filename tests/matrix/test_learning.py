@@ -2,8 +2,8 @@
 
 from datetime import timedelta
 
+from builders_database import NOW, add_shop
 from builders_offers import BOOTS, LACES, SOCKS, WAX, a_companion, add_order
-from conftest import NOW, add_shop
 from sqlalchemy import select, update
 
 from shopify_upsell.core import ProductId

@@ -4,6 +4,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 
 import pytest
+from builders_database import NOW, add_shop
 from builders_offers import (
     BOOTS,
     BRUSH,
@@ -17,7 +18,6 @@ from builders_offers import (
     add_products,
     variant_id_of,
 )
-from conftest import NOW, add_shop
 from sqlalchemy import event, select, update
 
 from shopify_upsell.core import CustomerId, DecisionId, InvalidInput, NotFound, ProductId, VariantId

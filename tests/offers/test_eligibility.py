@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from builders_database import NOW
 from builders_offers import (
     BOOTS,
     BRUSH,
@@ -20,7 +21,6 @@ from builders_offers import (
     an_offer,
     variant_id_of,
 )
-from conftest import NOW
 
 from shopify_upsell.core import ProductId
 from shopify_upsell.customers.suppression import EVERY_PRODUCT, dismissal, snooze

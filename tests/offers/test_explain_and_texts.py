@@ -4,8 +4,8 @@ import re
 from pathlib import Path
 
 import pytest
+from builders_database import NOW
 from builders_offers import SHOP, SOCKS, a_cart, a_request, a_snapshot, an_offer
-from conftest import NOW
 
 from shopify_upsell.core import DecisionId
 from shopify_upsell.customers.suppression import snooze

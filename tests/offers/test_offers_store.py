@@ -3,8 +3,8 @@
 from datetime import timedelta
 
 import pytest
+from builders_database import NOW, add_shop
 from builders_offers import BOOTS, SOCKS, a_request, a_snapshot
-from conftest import NOW, add_shop
 from sqlalchemy import func, select
 
 from shopify_upsell.core import ConflictingRequest, CustomerId, DecisionId, InvalidInput, NotFound, OfferId, ProductId

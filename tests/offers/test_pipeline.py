@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from builders_database import NOW
 from builders_offers import (
     BOOTS,
     BRUSH,
@@ -19,7 +20,6 @@ from builders_offers import (
     an_offer,
     variant_id_of,
 )
-from conftest import NOW
 
 from shopify_upsell.core import CustomerId, ProductId
 from shopify_upsell.customers.suppression import Suppression

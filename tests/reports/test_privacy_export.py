@@ -2,9 +2,9 @@
 
 import json
 
+from builders_database import NOW, add_shop
 from builders_histories import KEYRING, a_token
 from builders_orders import ORDERED_AT, a_delivery, a_line, an_order
-from conftest import NOW, add_shop
 from sqlalchemy import select
 
 from shopify_upsell.attribution.settle import settle_order

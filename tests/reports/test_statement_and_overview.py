@@ -3,9 +3,9 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from builders_database import add_shop
 from builders_histories import KEYRING, a_token
 from builders_orders import a_delivery, a_line, a_product, a_refund, a_refund_line, an_order, at
-from conftest import add_shop
 from sqlalchemy import update
 
 from shopify_upsell.attribution.settle import settle_order

@@ -1,8 +1,8 @@
 """Rotation of the encryption keys: afterwards nothing needs an old one."""
 
 import pytest
+from builders_database import NOW
 from builders_shops import a_token
-from conftest import NOW
 from cryptography.fernet import Fernet
 from sqlalchemy import select
 

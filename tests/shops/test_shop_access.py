@@ -11,8 +11,8 @@ from urllib.parse import parse_qsl
 import pytest
 import requests
 import responses
+from builders_database import NOW
 from builders_shops import KEYRING, a_token
-from conftest import NOW
 from cryptography.fernet import Fernet
 from sqlalchemy import select
 

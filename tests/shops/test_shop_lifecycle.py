@@ -5,8 +5,8 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from builders_database import NOW, add_shop
 from builders_shops import KEYRING, a_delivery, a_token
-from conftest import NOW, add_shop
 from sqlalchemy.orm import Session
 
 from shopify_upsell.core import ShopId, UnreadableFact

@@ -6,8 +6,8 @@ from importlib import import_module
 from typing import Any
 
 import pytest
+from builders_database import NOW, add_shop
 from builders_shops import KEYRING, a_delivery, a_token
-from conftest import NOW, add_shop
 from sqlalchemy import BigInteger, Boolean, DateTime, Integer, LargeBinary, Table, func, insert, select
 from sqlalchemy.orm import Session
 

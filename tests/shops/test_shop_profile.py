@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 import responses
-from conftest import NOW
+from builders_database import NOW
 from sqlalchemy.orm import Session
 
 from shopify_upsell.core import ShopId, UnreadableFact

@@ -3,8 +3,8 @@
 from datetime import timedelta
 
 import pytest
+from builders_database import NOW
 from builders_shops import KEYRING, a_token
-from conftest import NOW
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 

@@ -2,6 +2,7 @@
 
 import pytest
 from builders_apps import an_application, parts_of, real_now
+from builders_database import add_shop
 from builders_offers import BOOTS, SOCKS, WAX, a_product, add_products
 from builders_proofs import admin_id_token, extension_token, post_purchase_token
 from builders_surfaces import (
@@ -21,7 +22,6 @@ from builders_surfaces import (
     read_rows,
 )
 from builders_verifiers import a_changeset
-from conftest import add_shop
 from sqlalchemy import update
 
 from shopify_upsell.attribution.store import TouchpointRow

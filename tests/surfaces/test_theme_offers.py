@@ -4,6 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 from builders_apps import an_application, parts_of, real_now
+from builders_database import NOW, add_shop
 from builders_offers import BOOTS, LACES, SOCKS, WAX, a_product, a_variant, add_order, add_products, variant_id_of
 from builders_surfaces import (
     NOTHING,
@@ -19,7 +20,6 @@ from builders_surfaces import (
     inputs_of,
     plant,
 )
-from conftest import NOW, add_shop
 from sqlalchemy import select, update
 
 from shopify_upsell.attribution.token import OfferClaim, TokenRefusal, read_token
