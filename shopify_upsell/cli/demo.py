@@ -1,6 +1,7 @@
 """`shopify-upsell demo`: the whole journey on this machine, for a person to click through or checking itself."""
 
 import json
+import signal
 import time
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ def demo(once: bool, folder: Path, seed: int, orders: int, orders_file: Path | N
     if orders_file is not None:
         options += ("--orders-file", str(orders_file.resolve()))
     stack = Stack(folder.resolve(), app_port=free_port(5050), devstore_port=free_port(9292), devstore_options=options)
+    signal.signal(signal.SIGTERM, lambda *_: _interrupt())
     try:
         with stack:
             summary = prepare(stack)
@@ -35,6 +37,8 @@ def demo(once: bool, folder: Path, seed: int, orders: int, orders_file: Path | N
     except DemoFailed as failure:
         click.echo(f"demo: {failure.message}", err=True)
         raise SystemExit(1) from None
+    except KeyboardInterrupt:
+        click.echo("demo: stopped", err=True)
 
 
 def prepare(stack: Stack) -> dict[str, Any]:
@@ -111,12 +115,14 @@ def _stay(stack: Stack) -> None:
         f"\nLogs and database:                 {stack.folder}"
         "\n\nCtrl-C stops everything."
     )
-    try:
-        while True:
-            stack.check()
-            time.sleep(1)
-    except KeyboardInterrupt:
-        click.echo("\nstopping")
+    while True:
+        stack.check()
+        time.sleep(1)
+
+
+def _interrupt() -> None:
+    """Ended from outside, the demo stops its processes as after Ctrl-C."""
+    raise KeyboardInterrupt
 
 
 def _post(stack: Stack, path: str) -> dict[str, Any]:
