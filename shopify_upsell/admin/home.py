@@ -124,7 +124,8 @@ def _installed(services: AdminServices, proof: AdminProof, id_token: str) -> Sho
         shop = install_shop(session, proof.shop_domain, token, now, services.keyring)
         bind_shop(session, shop.shop_id)
         for kind in services.install_jobs:
-            enqueue(session, shop.shop_id, JobRequest(kind, f"{kind}:install:{shop.install_epoch}", {"is_first": True}), now)
+            request = JobRequest(kind, f"{kind}:install:{shop.install_epoch}", {"is_first": True})
+            enqueue(session, shop.shop_id, request, now)
     log.info("shop_installed", extra={"shop_id": shop.shop_id, "install_epoch": shop.install_epoch})
     return shop
 
