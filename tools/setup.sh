@@ -43,3 +43,17 @@ if ! cmp -s package-lock.json node_modules/installed.lock; then
   npm ci --no-audit --no-fund --loglevel=error
   cp package-lock.json node_modules/installed.lock
 fi
+
+# Shopify's Admin schema comes with a package of 250 dependencies; its data file alone is needed, for one test.
+schema=@shopify/dev-mcp@1.16.0
+if [ "$purpose" = test ] && [ ! -e node_modules/@shopify/dev-mcp/dist/data/admin_2026-10.json.gz ]; then
+  say "Shopify's Admin schema ($schema)"
+  folder=$(mktemp -d)
+  if npm pack --silent --pack-destination "$folder" "$schema" >/dev/null; then
+    mkdir -p node_modules/@shopify/dev-mcp
+    tar -xzf "$folder"/*.tgz -C node_modules/@shopify/dev-mcp --strip-components=1 package/dist/data package/package.json
+  else
+    say "could not be had: the test that compares the committed schema with it is skipped"
+  fi
+  rm -rf "$folder"
+fi
