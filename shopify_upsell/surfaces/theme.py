@@ -60,7 +60,8 @@ def make_blueprint(services: SurfaceServices) -> Blueprint:
         try:
             return _answer(services, g.proof, query)
         except Exception as error:
-            return nothing_to_show(error, query["placement"])
+            # Never a visitor's own word: figures keep every label they were ever given.
+            return nothing_to_show(error, query["placement"] if query["placement"] in PLACEMENTS else "theme/unknown")
 
     @blueprint.post("/events")
     @blueprint.arguments(TouchBody)

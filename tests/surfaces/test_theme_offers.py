@@ -271,6 +271,16 @@ def test_a_query_that_cannot_be_used_is_answered_with_no_offers_and_decides_noth
     assert count_rows(application, DecisionRow) == 0
 
 
+def test_a_placement_that_a_visitor_made_up_reaches_neither_figures_nor_logs(application, caplog):
+    with caplog.at_level("INFO"):
+        ask_theme(application, placement="robin-was-here/now")
+
+    figures = application.test_client().get("/metrics").get_data(as_text=True)
+    (record,) = [record for record in caplog.records if record.message == "offers_unavailable"]
+    assert "robin" not in figures
+    assert (record.placement, record.error, record.levelname) == ("theme/unknown", "InvalidInput", "INFO")
+
+
 def test_a_shop_that_is_unknown_or_has_uninstalled_is_answered_with_no_offers(application):
     with parts_of(application).database.write() as session:
         session.execute(update(ShopRow).where(ShopRow.domain == TWO).values(state="uninstalled"))
