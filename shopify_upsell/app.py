@@ -28,6 +28,7 @@ from shopify_upsell.inbox import views as inbox
 from shopify_upsell.inbox.dispatch import Dispatcher, WebhookHandler
 from shopify_upsell.inbox.erase import erase_shop_job
 from shopify_upsell.inbox.forget import forget
+from shopify_upsell.jobs.schedule import RETENTION
 from shopify_upsell.jobs.wakeup import Wakeup, make_huey
 from shopify_upsell.jobs.worker import Handler, Worker, utc_now
 from shopify_upsell.keyring import Keyring
@@ -84,7 +85,7 @@ SCHEDULE: dict[str, timedelta] = {
     "learn_matrix": timedelta(hours=24),
     "reconcile_orders": timedelta(hours=24),
     "keep_token_warm": timedelta(days=7),
-    "retain_events": timedelta(hours=24),
+    RETENTION: timedelta(hours=24),
 }
 
 HTTP_STATUS: dict[type[UpsellError], int] = {
@@ -131,7 +132,7 @@ def job_handlers(parts: Parts) -> dict[str, Handler]:
     return {
         "dispatch_event": Handler(inside=parts.dispatcher.dispatch_event),
         "release_parked": Handler(inside=parts.dispatcher.release_parked),
-        "retain_events": Handler(inside=parts.dispatcher.retain),
+        RETENTION: Handler(inside=parts.dispatcher.retain),
         "settle_order": Handler(inside=settlement.settle),
         "confirm_post_purchase": Handler(outside=PostPurchaseConfirmation(parts.access).confirm),
         "note_order": Handler(inside=note_order),

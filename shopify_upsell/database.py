@@ -17,6 +17,7 @@ from typing import Any
 from sqlalchemy import BigInteger, DateTime, Dialect, Engine, Integer, MetaData, create_engine, event, text
 from sqlalchemy.engine import Connection, make_url
 from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.types import TypeDecorator
 
@@ -207,7 +208,7 @@ def run_after_commit(session: Session) -> None:
 
 def is_transient(error: Exception) -> bool:
     """Tell whether the same work may succeed in a moment: lock, gate, deadlock or a lost connection."""
-    return isinstance(error, (OperationalError, TimeoutError))
+    return isinstance(error, (OperationalError, PoolTimeout, TimeoutError))
 
 
 def _postgres_engine(url: str, pool_size: int) -> Engine:

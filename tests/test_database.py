@@ -140,10 +140,7 @@ def test_no_moment_is_no_moment():
     [
         sqlalchemy.exc.OperationalError("SELECT 1", {}, Exception("database is locked")),
         TimeoutError("write gate busy"),
-        pytest.param(
-            sqlalchemy.exc.TimeoutError("QueuePool limit reached"),
-            marks=pytest.mark.xfail(strict=True, reason="SQLAlchemy's TimeoutError is not Python's"),
-        ),
+        sqlalchemy.exc.TimeoutError("QueuePool limit reached"),
     ],
     ids=["lock", "gate", "pool"],
 )

@@ -82,7 +82,7 @@ def devstore(host: str, port: int, app_url: str, seed: int, order_count: int, or
 
 @click.command()
 def routes() -> None:
-    """List every route: who may call it, and with which proof."""
+    """List every route. The README says who may call each, and with which proof."""
     app = create_app(read_settings(os.environ))
     for rule in sorted(app.url_map.iter_rules(), key=lambda r: r.rule):
         methods = ", ".join(sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}))

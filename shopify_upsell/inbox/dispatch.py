@@ -18,7 +18,7 @@ from shopify_upsell.inbox.store import (
     read_event,
     unpark,
 )
-from shopify_upsell.jobs.queue import Job, enqueue
+from shopify_upsell.jobs.queue import Job, enqueue, erase_old_jobs
 from shopify_upsell.shops.store import get_shop
 
 WebhookHandler = Callable[[Session, Delivery], Sequence[Announcement]]
@@ -62,6 +62,7 @@ class Dispatcher:
     def retain(self, session: Session, job: Job) -> Sequence[Announcement]:
         """Erase what is past its retention."""
         erase_old(session, job.shop_id, bodies_before=job.now - KEEP_BODIES, rows_before=job.now - KEEP_ROWS)
+        erase_old_jobs(session, job.shop_id, job.now - KEEP_ROWS)
         return ()
 
     def _apply(

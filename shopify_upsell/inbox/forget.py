@@ -4,14 +4,14 @@ from collections.abc import Sequence
 
 from sqlalchemy.orm import Session
 
-from shopify_upsell.core import Announcement, CustomerId
+from shopify_upsell.core import Announcement, CustomerId, gid
 from shopify_upsell.customers.store import erase_subject
 from shopify_upsell.customers.subjects import customer_subject
 from shopify_upsell.inbox.store import erase_bodies_of
 from shopify_upsell.jobs.queue import Job
 from shopify_upsell.ledger.store import forget_customer, order_ids_of_customer
 from shopify_upsell.offers.store import erase_decisions_of
-from shopify_upsell.shops.store import complete_privacy_request
+from shopify_upsell.shops.store import complete_privacy_request, erase_exports_naming
 
 
 def forget(session: Session, job: Job) -> Sequence[Announcement]:
@@ -23,6 +23,7 @@ def forget(session: Session, job: Job) -> Sequence[Announcement]:
     forget_customer(session, job.shop_id, customer_id)
     erase_subject(session, job.shop_id, customer_subject(customer_id))
     erase_decisions_of(session, job.shop_id, customer_subject(customer_id))
+    erase_exports_naming(session, job.shop_id, f'"{gid("Customer", customer_id)}"')
     complete_privacy_request(
         session, job.shop_id, job.payload["kind"], job.payload["request_key"], completed_at=job.now
     )

@@ -1,13 +1,14 @@
 """Take a verified delivery in: store it once, and ask for its dispatch, in one transaction."""
 
 import hashlib
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
 
 from shopify_upsell.gateway.verify import WebhookProof
 from shopify_upsell.inbox.store import NewEvent, store_event
 from shopify_upsell.jobs.queue import JobRequest, enqueue
+from shopify_upsell.jobs.schedule import RETENTION, set_schedule
 from shopify_upsell.shops.store import Shop, find_shop, remember_unknown_shop
 
 ALWAYS_HANDLED = frozenset(
@@ -36,6 +37,9 @@ def receive(session: Session, proof: WebhookProof, body: bytes, *, topics: froze
     if reason is None:
         enqueue(session, shop.shop_id, dispatch_request(event_id), now)
         return "stored"
+    if shop.state == "unknown":
+        # Nothing else is scheduled for a shop that never installed; what it parked must age out all the same.
+        set_schedule(session, shop.shop_id, RETENTION, timedelta(days=1), now + timedelta(days=1))
     return "parked"
 
 

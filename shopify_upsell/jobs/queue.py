@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import CursorResult, func, or_, select, update
+from sqlalchemy import CursorResult, delete, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -110,8 +110,11 @@ def lease_clock(session: Session, now: datetime) -> datetime:
 
 
 def finish(session: Session, job: Job) -> None:
-    """Mark the row done in the transaction of its effect. Raises: LeaseLost, and the effect must go with it."""
-    _write_outcome(session, job, state="done", done_at=job.now, error=None)
+    """Mark the row done in the transaction of its effect, and forget what it was about: it may have named a person.
+
+    Raises: LeaseLost, and the effect must go with it.
+    """
+    _write_outcome(session, job, state="done", done_at=job.now, error=None, payload="{}")
 
 
 def bury(session: Session, job: Job, reason: str) -> None:
@@ -166,6 +169,12 @@ def revive(session: Session, job_id: int, now: datetime) -> bool:
 
 def _shares_clock(session: Session) -> bool:
     return session.get_bind().dialect.name == "postgresql"
+
+
+def erase_old_jobs(session: Session, shop_id: ShopId, before: datetime) -> None:
+    """Delete rows that ended before the moment. Their keys have done their work: no delivery comes back that late."""
+    ended = (JobRow.shop_id == shop_id, JobRow.state.in_(("done", "dead")), JobRow.done_at < before)
+    session.execute(delete(JobRow).where(*ended))
 
 
 def _due(moment: Any) -> tuple[Any, ...]:

@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from typing import Any, cast
 
-from sqlalchemy import CursorResult, select, update
+from sqlalchemy import CursorResult, delete, select, update
 from sqlalchemy.orm import Session
 
 from shopify_upsell.core import ShopId
@@ -12,6 +12,9 @@ from shopify_upsell.jobs.queue import JobRequest, enqueue
 from shopify_upsell.jobs.store import ScheduleRow
 
 SLOTS_A_TICK = 100
+
+RETENTION = "retain_events"
+"""The recurring job that outlives an install: what a shop left behind must still age out."""
 
 
 def set_schedule(session: Session, shop_id: ShopId, name: str, every: timedelta, first_at: datetime) -> None:
@@ -22,6 +25,11 @@ def set_schedule(session: Session, shop_id: ShopId, name: str, every: timedelta,
         session.add(ScheduleRow(shop_id=shop_id, name=name, every_seconds=every_seconds, next_at=first_at))
     else:
         row.every_seconds = int(every.total_seconds())
+
+
+def stop_schedule(session: Session, shop_id: ShopId, *, but: frozenset[str]) -> None:
+    """Enqueue nothing more for the shop, but the jobs named."""
+    session.execute(delete(ScheduleRow).where(ScheduleRow.shop_id == shop_id, ScheduleRow.name.not_in(but)))
 
 
 def bring_forward(session: Session, shop_id: ShopId, name: str, to: datetime) -> None:

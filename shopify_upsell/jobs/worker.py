@@ -4,6 +4,7 @@ A handler that only touches the database runs inside the batch's transaction, un
 handler that calls Shopify runs outside any transaction and returns what is to be written.
 """
 
+import hashlib
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -203,7 +204,9 @@ class Worker:
 
 
 def _request(kind: str, job: Job, announcement: Announcement) -> JobRequest:
-    key = f"{kind}:{job.job_id}:{announcement.subject_id}"
+    # The key outlives the job and may not name whom it was about.
+    subject = hashlib.sha256(str(announcement.subject_id).encode()).hexdigest()[:16]
+    key = f"{kind}:{job.job_id}:{subject}"
     return JobRequest(kind, key, {"subject_id": announcement.subject_id, **announcement.details})
 
 

@@ -1,6 +1,7 @@
 """What is held of one customer, gathered for the merchant to hand over: ids, amounts and times, for no more is kept."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -8,6 +9,8 @@ from sqlalchemy.orm import Session
 from shopify_upsell.attribution.credit import Credit
 from shopify_upsell.attribution.store import credits_of_orders, touches_of
 from shopify_upsell.core import Announcement, CustomerId, OrderId, ShopId, canonical_json, gid
+from shopify_upsell.customers.store import suppressions_of
+from shopify_upsell.customers.subjects import customer_subject
 from shopify_upsell.jobs.queue import Job
 from shopify_upsell.ledger.store import BookedLine, BookedOrder, booked_orders, order_ids_of_customer
 from shopify_upsell.shops.store import complete_privacy_request
@@ -17,16 +20,16 @@ def answer_data_request(session: Session, job: Job) -> Sequence[Announcement]:
     """Keep the export with the request, where the merchant finds it."""
     customer_id = CustomerId(int(job.payload["subject_id"]))
     named = [OrderId(int(order_id)) for order_id in job.payload.get("order_ids", ())]
-    export = canonical_json(customer_export(session, job.shop_id, customer_id, order_ids=named))
+    export = canonical_json(customer_export(session, job.shop_id, customer_id, now=job.now, order_ids=named))
     kind, request_key = str(job.payload["kind"]), str(job.payload["request_key"])
     complete_privacy_request(session, job.shop_id, kind, request_key, completed_at=job.now, export=export)
     return ()
 
 
 def customer_export(
-    session: Session, shop_id: ShopId, customer_id: CustomerId, *, order_ids: Sequence[OrderId] = ()
+    session: Session, shop_id: ShopId, customer_id: CustomerId, *, now: datetime, order_ids: Sequence[OrderId] = ()
 ) -> dict[str, Any]:
-    """What is held of a customer: their orders, and what they did with the offers that these were credited to.
+    """What is held of a customer: orders, what they did with the offers credited, and what they wished not to see.
 
     `order_ids`: orders that Shopify names as theirs. One that is linked to somebody else is left out.
     """
@@ -50,6 +53,10 @@ def customer_export(
                 "occurred_at": touch.occurred_at,
             }
             for touch in touches_of(session, shop_id, decisions)
+        ],
+        "wishes": [
+            {"product_id": gid("Product", wish.product_id), "reason": wish.reason, "until": wish.until}
+            for wish in suppressions_of(session, shop_id, [customer_subject(customer_id)], now=now)
         ],
     }
 

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from shopify_upsell.core import Announcement, Delivery, InvalidInput, UnreadableFact, parse_gid, parse_time
 from shopify_upsell.gateway.shop_domain import is_shop_domain
+from shopify_upsell.jobs.schedule import RETENTION, stop_schedule
 from shopify_upsell.shops.store import (
     Shop,
     ShopProfile,
@@ -38,6 +39,7 @@ def record_uninstall(session: Session, delivery: Delivery) -> list[Announcement]
         log.warning("late_uninstall_ignored", extra={"shop_id": shop.shop_id, "install_epoch": shop.install_epoch})
         return []
     mark_uninstalled(session, shop.shop_id, delivery.triggered_at)
+    stop_schedule(session, shop.shop_id, but=frozenset({RETENTION}))
     log.info("shop_uninstalled", extra={"shop_id": shop.shop_id, "install_epoch": shop.install_epoch})
     return []
 

@@ -261,6 +261,12 @@ def complete_privacy_request(
     return _count(session.execute(changed.values(completed_at=completed_at, export=export))) == 1
 
 
+def erase_exports_naming(session: Session, shop_id: ShopId, text: str) -> None:
+    """Erase answers to data requests that contain the text: the quoted global id of a customer who is forgotten."""
+    naming = PrivacyRequestRow.export.contains(text, autoescape=True)
+    session.execute(update(PrivacyRequestRow).where(PrivacyRequestRow.shop_id == shop_id, naming).values(export=None))
+
+
 def complete_shop_redaction(session: Session, shop_id: ShopId, completed_at: datetime) -> None:
     """Erase every export, and close every open request of the shop: with the data gone all of them are met."""
     mine = update(PrivacyRequestRow).where(PrivacyRequestRow.shop_id == shop_id)

@@ -374,9 +374,6 @@ def test_nothing_of_the_person_is_kept_outside_of_raw_bodies_while_it_is_held(ap
         assert session.scalar(text("SELECT count(*) FROM inbox_event WHERE body IS NOT NULL")) == 2
 
 
-@pytest.mark.xfail(
-    strict=True, reason="done job rows keep the customer id in their payload, and an export answered earlier stays"
-)
 def test_after_being_forgotten_the_customers_number_is_nowhere_in_the_shops_rows(application):
     live_with_the_shop(application)
     body = {"shop_domain": ONE, "customer": {"id": WHO}, "orders_requested": [1], "data_request": {"id": 9999}}

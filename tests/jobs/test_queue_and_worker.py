@@ -5,8 +5,18 @@ from builders_database import NOW, add_shop
 from sqlalchemy import select, update
 
 from shopify_upsell.core import Announcement, RetryLater, ShopId, UpsellError
-from shopify_upsell.jobs.queue import JobRequest, LeaseLost, claim, dead_jobs, enqueue, finish, revive, wait_after
-from shopify_upsell.jobs.schedule import bring_forward, set_schedule, tick
+from shopify_upsell.jobs.queue import (
+    JobRequest,
+    LeaseLost,
+    claim,
+    dead_jobs,
+    enqueue,
+    erase_old_jobs,
+    finish,
+    revive,
+    wait_after,
+)
+from shopify_upsell.jobs.schedule import RETENTION, bring_forward, set_schedule, stop_schedule, tick
 from shopify_upsell.jobs.store import JobRow, ScheduleRow
 from shopify_upsell.jobs.worker import Handler, Worker
 from shopify_upsell.matrix.store import MatrixBuildRow
@@ -298,3 +308,30 @@ def test_bringing_a_slot_forward_never_delays_it(database, shop):
         assert session.get(ScheduleRow, (shop, "learn")).next_at == NOW + timedelta(minutes=1)
     assert isinstance(shop, int)
     assert ShopId(shop) == shop
+
+
+def test_a_done_job_forgets_what_it_was_about_and_is_erased_after_its_time(database, shop):
+    ask(database, shop, subject_id=77)
+    ask(database, shop, key="waiting", kind="from_the_future")
+    a_worker(database, Handler(inside=leave_a_mark)).run_batch()
+    assert row(database).payload == "{}"
+
+    with database.write() as session:
+        session.execute(update(JobRow).where(JobRow.dedupe_key == "waiting").values(state="new", done_at=None))
+        erase_old_jobs(session, shop, NOW + timedelta(days=4000))
+
+    with database.read() as session:
+        assert session.scalars(select(JobRow.dedupe_key)).all() == ["waiting"]
+
+
+def test_a_shop_that_left_keeps_only_its_retention(database, shop):
+    with database.write() as session:
+        other = add_shop(session, "two.myshopify.com")
+        for name in ("learn", RETENTION):
+            set_schedule(session, shop, name, timedelta(hours=1), NOW)
+            set_schedule(session, other, name, timedelta(hours=1), NOW)
+        stop_schedule(session, shop, but=frozenset({RETENTION}))
+
+    with database.read() as session:
+        left = session.execute(select(ScheduleRow.shop_id, ScheduleRow.name)).all()
+    assert set(map(tuple, left)) == {(shop, RETENTION), (other, RETENTION), (other, "learn")}

@@ -31,7 +31,9 @@ GOOD = [
 def a_file(tmp_path, rows, *, header=HEADER, name="orders.csv"):
     path = tmp_path / name
     text = "\n".join([header, *rows]) + "\n"
-    path.write_bytes(gzip.compress(text.encode(), mtime=0) if name.endswith("gz") else text.encode("utf-8", "surrogateescape"))
+    path.write_bytes(
+        gzip.compress(text.encode(), mtime=0) if name.endswith("gz") else text.encode("utf-8", "surrogateescape")
+    )
     return path
 
 

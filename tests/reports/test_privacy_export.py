@@ -9,6 +9,9 @@ from sqlalchemy import select
 
 from shopify_upsell.attribution.settle import settle_order
 from shopify_upsell.attribution.touch import Touch, record_touchpoint
+from shopify_upsell.core import ProductId
+from shopify_upsell.customers.store import suppress
+from shopify_upsell.customers.suppression import dismissal
 from shopify_upsell.jobs.queue import Job
 from shopify_upsell.ledger import intake
 from shopify_upsell.reports.privacy_export import answer_data_request, customer_export
@@ -30,7 +33,10 @@ def test_the_export_holds_a_customer_s_orders_and_what_they_did_with_offers(sess
     record_touchpoint(session, shop_id, Touch("d" * 32, 12, 0, "click", "theme/cart", NOW))
     record_touchpoint(session, shop_id, Touch("f" * 32, 12, 0, "click", "theme/cart", NOW))
 
-    export = customer_export(session, shop_id, 5, order_ids=[2, 3])
+    suppress(session, shop_id, dismissal("c:5", ProductId(7), now=NOW))
+    suppress(session, shop_id, dismissal("c:6", ProductId(8), now=NOW))
+
+    export = customer_export(session, shop_id, 5, now=NOW, order_ids=[2, 3])
 
     assert export["customer_id"] == "gid://shopify/Customer/5"
     assert [order["order_id"] for order in export["orders"]] == ["gid://shopify/Order/1", "gid://shopify/Order/3"]
@@ -60,6 +66,9 @@ def test_the_export_holds_a_customer_s_orders_and_what_they_did_with_offers(sess
         ],
     }
     assert [(touch["decision_id"], touch["kind"]) for touch in export["touchpoints"]] == [("d" * 32, "click")]
+    assert [(wish["product_id"], wish["reason"]) for wish in export["wishes"]] == [
+        ("gid://shopify/Product/7", "dismissed")
+    ]
 
 
 def test_the_job_keeps_the_export_with_the_request(session, shop_id):
