@@ -2,7 +2,7 @@
 PY := .venv/bin/python
 export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/node_modules/.bin:$(PATH)
 
-.PHONY: soak demo test setup setup-test check lint types unit unit-postgres extensions journey chaos bench build clean
+.PHONY: soak demo test setup setup-test check lint types unit unit-postgres extensions journey chaos bench bench-matrix build clean
 
 demo: setup build ## The whole product on this machine; ONCE=1 walks the journey, checks it, and stops
 	$(PY) -m shopify_upsell.cli.main demo $(if $(ONCE),--once) $(if $(ORDERS_FILE),--orders-file $(ORDERS_FILE))
@@ -51,5 +51,15 @@ journey: build ## A shopper in headless Chromium, and the self-checking demo on 
 bench: ## Ratios against named peers in the same run; never part of the tests
 	$(PY) -m bench.run
 
+bench-matrix: setup ## Learning against its peers, one thread. MATRIX_DATA=folder of the histories, ARGS="--sets aw,cjt …"
+	@[ -x .venv-bench/bin/python ] || python3 -m venv .venv-bench
+	@cmp -s bench/requirements.txt .venv-bench/installed.txt || \
+	  { .venv-bench/bin/pip install --quiet --disable-pip-version-check -r bench/requirements.txt && \
+	    cp bench/requirements.txt .venv-bench/installed.txt; }
+	@OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 \
+	  .venv-bench/bin/python -W ignore -m bench.matrix_bench $(ARGS)
+	@TEST_DATABASE=sqlite $(PY) -m bench.matrix_lookup
+	@TEST_DATABASE=postgresql $(PY) tools/with_services.py --postgres -- $(CURDIR)/$(PY) -m bench.matrix_lookup
+
 clean:
-	rm -rf .venv node_modules var build extensions/*/dist
+	rm -rf .venv .venv-bench node_modules var build extensions/*/dist

@@ -36,7 +36,8 @@ from shopify_upsell.ledger import intake
 from shopify_upsell.ledger.sync import CatalogueSync, OrderReconciliation
 from shopify_upsell.limits import RateLimiter
 from shopify_upsell.logs import set_up_logging
-from shopify_upsell.matrix.learn import Learning, note_order
+from shopify_upsell.matrix.recording import count_order
+from shopify_upsell.matrix.upkeep import Learning, note_order
 from shopify_upsell.offers.setup import set_up_offers
 from shopify_upsell.reports.privacy_export import answer_data_request
 from shopify_upsell.settings import Settings, read_settings
@@ -68,7 +69,7 @@ WEBHOOK_HANDLERS: dict[str, WebhookHandler] = {
 }
 
 LISTENERS: dict[str, tuple[str, ...]] = {
-    "order_recorded": ("settle_order", "note_order"),
+    "order_recorded": ("settle_order", "count_order", "note_order"),
     "order_edited": ("confirm_post_purchase",),
     "product_recorded": (),
     "customer_data_requested": ("answer_data_request",),
@@ -135,6 +136,7 @@ def job_handlers(parts: Parts) -> dict[str, Handler]:
         RETENTION: Handler(inside=parts.dispatcher.retain),
         "settle_order": Handler(inside=settlement.settle),
         "confirm_post_purchase": Handler(outside=PostPurchaseConfirmation(parts.access).confirm),
+        "count_order": Handler(inside=count_order),
         "note_order": Handler(inside=note_order),
         "learn_matrix": Handler(outside=Learning(parts.database).learn),
         "set_up_offers": Handler(inside=set_up_offers),

@@ -163,11 +163,13 @@ class Database:
             self.engine = _postgres_engine(url, pool_size)
         self._read_engine = self.engine.execution_options(sqlite_begin="DEFERRED")
         self.wake: Callable[[], None] | None = None
+        self.memory: dict[str, Any] = {}
+        """What readers of this process may remember across sessions, each under a name of its own."""
 
     @contextmanager
     def write(self) -> Iterator[Session]:
         """A session that commits when the block ends well and rolls back when it does not."""
-        with Session(self.engine, expire_on_commit=False, info={"wake": self.wake}) as session:
+        with Session(self.engine, expire_on_commit=False, info={"wake": self.wake, "memory": self.memory}) as session:
             with session.begin():
                 yield session
             run_after_commit(session)
@@ -175,7 +177,7 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[Session]:
         """A session for reading: on SQLite it never takes the write lock. Nothing it does is committed."""
-        with Session(self._read_engine, expire_on_commit=False) as session:
+        with Session(self._read_engine, expire_on_commit=False, info={"memory": self.memory}) as session:
             yield session
 
     def let_others_in(self) -> None:

@@ -1,6 +1,7 @@
 """Builders of the offers station: each takes only what matters to the test that calls it."""
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 from builders_database import NOW
@@ -10,6 +11,7 @@ from shopify_upsell.core import OfferId, ProductId, ShopId, VariantId, digest_of
 from shopify_upsell.customers.suppression import Suppression
 from shopify_upsell.ledger.tables import OrderLineRow, OrderRow, ProductRow, VariantRow
 from shopify_upsell.matrix.companion import Companion
+from shopify_upsell.matrix.said import PairWord
 from shopify_upsell.money import Money
 from shopify_upsell.offers.candidate import Candidate, CandidateItem
 from shopify_upsell.offers.offer import Offer
@@ -69,6 +71,22 @@ def a_companion(product_id: int = SOCKS, score: float = 0.3, **changes: Any) -> 
         score=score,
     )
     return replace(companion, **changes)
+
+
+def an_edge(anchor: int = BOOTS, companion: int = SOCKS, **changes: Any) -> PairWord:
+    """A learned word: owners of the anchor bought the companion once where 20 were due."""
+    word = PairWord(
+        anchor_product_id=ProductId(anchor),
+        companion_product_id=ProductId(companion),
+        source="learned",
+        reason="pair",
+        upper_bound=0.28,
+        n=60,
+        review_at=NOW + timedelta(days=90),
+        observed=1.0,
+        expected=20.0,
+    )
+    return replace(word, **changes)
 
 
 def an_offer(offer_id: int = 1, kind: str = "cross_sell", **changes: Any) -> Offer:

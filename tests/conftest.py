@@ -34,6 +34,7 @@ def database(migrated_database: Database) -> Database:
     with migrated_database.write() as session:
         for table in reversed(Base.metadata.sorted_tables):
             session.execute(table.delete())
+    migrated_database.memory.clear()
     return migrated_database
 
 

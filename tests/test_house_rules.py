@@ -158,15 +158,33 @@ def test_no_file_is_over_400_lines_and_none_is_a_drawer():
     assert [f for f in sources if f.stem in drawers] == []
 
 
+PUBLIC_API = PACKAGE / "matrix" / "__init__.py"
+"""The one exception to empty init files, for `from shopify_upsell.matrix import OrderLines, learn` is promised to
+notebooks. It forwards names, lazily, so that reading stored rows never loads scipy."""
+
+
 def test_init_files_hold_a_docstring_and_no_code():
     for file in PACKAGE.rglob("__init__.py"):
         body = ast.parse(file.read_text()).body
-        assert [type(node) for node in body] == [ast.Expr], file
+        assert file == PUBLIC_API or [type(node) for node in body] == [ast.Expr], file
+
+
+def test_the_matrix_forwards_every_public_name_and_reading_rows_loads_no_scipy():
+    program = (
+        "import sys, shopify_upsell.matrix.store as _, shopify_upsell.matrix as matrix\n"
+        "assert 'scipy' not in sys.modules\n"
+        "assert set(matrix.__all__) == set(matrix._HOME)\n"
+        "for name in matrix.__all__: assert getattr(matrix, name).__name__ == name\n"
+    )
+
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0, done.stderr[-3000:]
 
 
 PURE_STATIONS = ("ledger", "customers", "matrix", "offers", "attribution", "experiments")
 VERBS = {
-    "store", "tables", "intake", "importing", "backfill", "sync", "learn", "decide", "replay", "setup", "settle",
+    "store", "tables", "intake", "importing", "backfill", "sync", "upkeep", "decide", "replay", "setup", "settle",
     "touch", "confirm", "order_schemas", "product_schemas", "edit_schemas", "fields", "recording", "cataloguing",
 }  # fmt: skip
 IMPURE_IMPORTS = {

@@ -12,7 +12,8 @@ from shopify_upsell.jobs.worker import utc_now
 from shopify_upsell.ledger.importing import ImportReport, read_orders
 from shopify_upsell.ledger.importing import import_orders as record_orders
 from shopify_upsell.ledger.tables import batches
-from shopify_upsell.matrix.learn import LEARNING
+from shopify_upsell.matrix.recording import count_orders
+from shopify_upsell.matrix.upkeep import LEARNING
 
 
 @click.command("import-orders")
@@ -49,6 +50,7 @@ def import_orders(
             report = record_orders(session, shop.shop_id, orders, skip_bad_rows=skip_bad_rows, progress=progress)
             for batch in batches(report.changed_order_ids):
                 settle_orders(session, shop.shop_id, batch, parts.keyring)
+            count_orders(session, shop.shop_id, report.changed_order_ids)
             if learn and report.changed_order_ids:
                 now = utc_now()
                 enqueue(session, shop.shop_id, JobRequest(LEARNING, f"{LEARNING}:import@{now.isoformat()}"), now)

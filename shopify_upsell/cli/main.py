@@ -10,6 +10,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError, ProgrammingError
 from shopify_upsell.cli.decisions import decide
 from shopify_upsell.cli.demo import demo
 from shopify_upsell.cli.imports import import_orders
+from shopify_upsell.cli.matrix import matrix
 from shopify_upsell.cli.operators import jobs, shops
 from shopify_upsell.cli.reports import report
 from shopify_upsell.cli.serving import clock, devstore, openapi, routes, web, worker
@@ -49,7 +50,21 @@ def cli() -> None:
     os.umask(0o077)
 
 
-for command in (clock, decide, demo, devstore, import_orders, jobs, openapi, report, routes, shops, web, worker):
+for command in (
+    clock,
+    decide,
+    demo,
+    devstore,
+    import_orders,
+    jobs,
+    matrix,
+    openapi,
+    report,
+    routes,
+    shops,
+    web,
+    worker,
+):
     cli.add_command(command)
 
 

@@ -128,6 +128,23 @@ def postpone(session: Session, job: Job, *, until: datetime, reason: str, counts
     _write_outcome(session, job, not_before=until, lease_until=None, attempts=attempts, error=reason[:500])
 
 
+def hold(session: Session, job: Job, duration: timedelta) -> bool:
+    """Keep the row for longer than its lease, for work that takes long. Returns False when it is lost already."""
+    until = lease_clock(session, job.now) + duration
+    held = update(JobRow).where(
+        JobRow.job_id == job.job_id, JobRow.state == "new", JobRow.lease_token == job.lease_token
+    )
+    return _count(session.execute(held.values(lease_until=until).execution_options(synchronize_session=False))) == 1
+
+
+def is_running_elsewhere(session: Session, job: Job) -> bool:
+    """Tell whether a worker holds another row of the same kind for the same shop."""
+    moment = lease_clock(session, job.now)
+    same = (JobRow.shop_id == job.shop_id, JobRow.kind == job.kind, JobRow.job_id != job.job_id)
+    running = (JobRow.state == "new", JobRow.lease_until > moment, JobRow.lease_token != job.lease_token)
+    return session.scalar(select(JobRow.job_id).where(*same, *running).limit(1)) is not None
+
+
 def wait_after(attempts: int, *, spread: float | None = None) -> timedelta:
     """How long to wait after a failure: doubling from 10 s to an hour, give or take 20 % so that a herd spreads."""
     factor = 0.8 + 0.4 * (random.random() if spread is None else spread)  # noqa: S311 spreading, not a secret

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from shopify_upsell.core import CustomerId, LineId, OrderId, ProductId, VariantId
 
@@ -13,6 +14,17 @@ class Basket:
     order_id: OrderId
     ordered_at: datetime
     product_ids: frozenset[ProductId]
+
+
+class SoldLine(NamedTuple):
+    """One line that was sold and kept, for learning. Units: pieces left, minor units apiece before discounts."""
+
+    order_id: int
+    customer_id: int | None
+    ordered_at: datetime
+    product_id: int
+    quantity: int
+    unit_price: int
 
 
 @dataclass(frozen=True, slots=True)

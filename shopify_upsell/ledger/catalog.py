@@ -1,6 +1,7 @@
 """What other stations read of products. Pure, frozen."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from shopify_upsell.core import ProductId, VariantId
 from shopify_upsell.money import Money
@@ -36,3 +37,13 @@ class Product:
     image_url: str | None
     is_deleted: bool
     variants: tuple[Variant, ...]
+
+
+class CatalogEntry(NamedTuple):
+    """What learning reads of a product. Units: `price` of the cheapest variant in minor units, None without one."""
+
+    product_id: int
+    title: str
+    product_type: str
+    vendor: str
+    price: int | None

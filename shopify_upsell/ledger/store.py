@@ -1,15 +1,15 @@
 """Queries of the ledger. The tables are in `tables`; what is read leaves as frozen dataclasses."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, case, func, select, update
+from sqlalchemy import Row, Select, case, func, select, update
 from sqlalchemy.orm import Session
 
 from shopify_upsell.core import CustomerId, LineId, OrderId, ProductId, ShopId, VariantId
-from shopify_upsell.ledger.booked import Basket, BookedLine, BookedOrder, EditChange, LedgerTotal, TokenUse
-from shopify_upsell.ledger.catalog import Product, Variant
+from shopify_upsell.ledger.booked import Basket, BookedLine, BookedOrder, EditChange, LedgerTotal, SoldLine, TokenUse
+from shopify_upsell.ledger.catalog import CatalogEntry, Product, Variant
 from shopify_upsell.ledger.facts import IMPORT_SOURCE
 from shopify_upsell.ledger.rows import customer_digest
 from shopify_upsell.ledger.tables import (
@@ -83,6 +83,48 @@ def baskets(session: Session, shop_id: ShopId, *, since: datetime | None = None)
             if row.order_id in products
         ]
         after = page[-1].order_id
+
+
+def baskets_of(
+    session: Session, shop_id: ShopId, order_ids: Collection[OrderId]
+) -> dict[OrderId, frozenset[ProductId]]:
+    """What orders hold now, by order id, as `baskets` would say. Orders that hold nothing are absent."""
+    found: dict[OrderId, set[ProductId]] = {}
+    for batch in batches(sorted(set(order_ids))):
+        sold = _sold(shop_id, OrderLineRow.order_id, OrderLineRow.product_id).where(OrderRow.order_id.in_(batch))
+        for row in session.execute(sold):
+            found.setdefault(OrderId(row.order_id), set()).add(ProductId(row.product_id))
+    return {order_id: frozenset(products) for order_id, products in found.items()}
+
+
+def sold_lines(session: Session, shop_id: ShopId) -> Iterator[SoldLine]:
+    """Every line that `baskets` counts, by order id, a page of orders in memory at a time."""
+    after = 0
+    while True:
+        orders = select(OrderRow.order_id).where(OrderRow.shop_id == shop_id, OrderRow.order_id > after)
+        page = session.scalars(orders.order_by(OrderRow.order_id).limit(PAGE)).all()
+        if not page:
+            return
+        columns = (OrderLineRow.order_id, OrderRow.customer_id, OrderRow.ordered_at, OrderLineRow.product_id)
+        sold = _sold(shop_id, *columns, OrderLineRow.net_quantity, OrderLineRow.unit_price_minor_units)
+        within = sold.where(OrderRow.order_id.between(page[0], page[-1]))
+        for row in session.execute(within.order_by(OrderLineRow.order_id, OrderLineRow.line_id)):
+            yield SoldLine(*row)
+        after = page[-1]
+
+
+def catalog_entries(session: Session, shop_id: ShopId) -> list[CatalogEntry]:
+    """Every product that was not deleted, by id, with the price of its cheapest variant."""
+    same = (VariantRow.shop_id == ProductRow.shop_id) & (VariantRow.product_id == ProductRow.product_id)
+    columns = (ProductRow.product_id, ProductRow.title, ProductRow.product_type, ProductRow.vendor)
+    rows = (
+        select(*columns, func.min(VariantRow.price_minor_units))
+        .join(VariantRow, same, isouter=True)
+        .where(ProductRow.shop_id == shop_id, ~ProductRow.is_deleted)
+        .group_by(*columns)
+        .order_by(ProductRow.product_id)
+    )
+    return [CatalogEntry(*row) for row in session.execute(rows)]
 
 
 def booked_order(session: Session, shop_id: ShopId, order_id: OrderId, *, lock: bool = False) -> BookedOrder | None:
@@ -209,6 +251,23 @@ def ledger_totals(
         )
         for currency, count, booked, residual in orders
     ]
+
+
+def _sold(shop_id: ShopId, *columns: Any) -> Select[Any]:
+    """Lines of booked orders of which something is left, without gift cards."""
+    same = (OrderRow.shop_id == OrderLineRow.shop_id) & (OrderRow.order_id == OrderLineRow.order_id)
+    return (
+        select(*columns)
+        .join(OrderRow, same)
+        .where(
+            OrderLineRow.shop_id == shop_id,
+            KNOWN_ORDER,
+            OrderRow.is_booked,
+            OrderLineRow.net_quantity > 0,
+            OrderLineRow.product_id.is_not(None),
+            ~OrderLineRow.is_gift_card,
+        )
+    )
 
 
 def _line_sums() -> list[Any]:

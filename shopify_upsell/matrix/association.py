@@ -20,6 +20,7 @@ from scipy.special import betainc
 
 from shopify_upsell.core import ProductId
 from shopify_upsell.matrix.companion import Companion
+from shopify_upsell.matrix.tally import Tally
 
 LARGEST_BASKET = 100
 """Products of one order that are counted: cost grows with the square, and a warehouse order pairs nothing."""
@@ -68,8 +69,22 @@ def learn_companions(baskets: Iterable[frozenset[ProductId]]) -> Association:
     Shape: one basket an order; empty baskets are not orders of anything and do not count.
     """
     counts = _count([basket for basket in baskets if basket])
-    if counts is None:
+    return Association(0, 0, 0, {}) if counts is None else _associated(counts)
+
+
+def companions_from_tally(tally: Tally) -> Association:
+    """Find the companions from counts that were kept order by order: the same answer as from the baskets."""
+    if not len(tally.ids):
         return Association(0, 0, 0, {})
+    first, second = tally.ends
+    anchors, others = np.concatenate([first, second]), np.concatenate([second, first])
+    order = np.lexsort((others, anchors))
+    listed = [ProductId(product) for product in tally.ids.tolist()]
+    pairs = np.concatenate([tally.n, tally.n])[order]
+    return _associated(_Counts(tally.basket_count, listed, tally.sales, anchors[order], others[order], pairs))
+
+
+def _associated(counts: _Counts) -> Association:
     kept = _kept_pairs(counts)
     scores = shrunk_association(
         counts.pairs,
@@ -130,24 +145,24 @@ def _over_pairs(left: Floats, right: Floats) -> float:
 def _count(baskets: Sequence[frozenset[ProductId]]) -> _Counts | None:
     if not baskets:
         return None
-    capped = [_capped(basket) for basket in baskets]
-    products = sorted({product for basket in capped for product in basket})
+    thinned = [capped(basket) for basket in baskets]
+    products = sorted({product for basket in thinned for product in basket})
     position = {product: index for index, product in enumerate(products)}
-    columns = np.array([position[product] for basket in capped for product in basket], dtype=np.int64)
-    ends = np.cumsum([0] + [len(basket) for basket in capped])
+    columns = np.array([position[product] for basket in thinned for product in basket], dtype=np.int64)
+    ends = np.cumsum([0] + [len(basket) for basket in thinned])
     ones = np.ones(len(columns), dtype=np.int64)
-    orders = sparse.csr_array((ones, columns, ends), shape=(len(capped), len(products)))
+    orders = sparse.csr_array((ones, columns, ends), shape=(len(thinned), len(products)))
     together: Any = (orders.T @ orders).tocoo()
     first, second, pairs = (np.asarray(part, dtype=np.int64) for part in (*together.coords, together.data))
     sales = np.bincount(columns, minlength=len(products)).astype(np.int64)
     # Sorted, because the product of two sparse matrices comes in an order that depends on the input's.
     apart = np.flatnonzero(first != second)
     order = apart[np.lexsort((second[apart], first[apart]))]
-    return _Counts(len(capped), products, sales, first[order], second[order], pairs[order])
+    return _Counts(len(thinned), products, sales, first[order], second[order], pairs[order])
 
 
-def _capped(basket: frozenset[ProductId]) -> list[ProductId]:
-    """Sort a basket and thin it out evenly to what is counted."""
+def capped(basket: frozenset[ProductId]) -> list[ProductId]:
+    """Sort a basket and thin it out evenly to what is counted: a function of the basket alone."""
     products = sorted(basket)
     if len(products) <= LARGEST_BASKET:
         return products

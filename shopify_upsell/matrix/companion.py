@@ -13,7 +13,8 @@ class Companion:
     """What is known of one companion product of one anchor.
 
     Units: counts of distinct booked orders. `basket_count` is all orders, `pair_count` those with both products.
-    `score` orders the companions: a shrunk rate from 0 to 1, see `association.shrunk_association`.
+    `score` orders the companions: a rate from 0 to 1, see `packing`. `window`: first and last day after the anchor
+    to prefer, None where no rhythm is proved.
     """
 
     product_id: ProductId
@@ -22,6 +23,7 @@ class Companion:
     companion_count: int
     basket_count: int
     score: float
+    window: tuple[int, int] | None = None
 
     @property
     def support(self) -> float:

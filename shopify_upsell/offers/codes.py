@@ -21,6 +21,7 @@ REJECTIONS = {
     "replaces_nothing": "The upgrade would replace a variant, and that variant is not in the cart.",
     "currency_not_supported": "The shopper sees prices in another currency than the shop's, which are not known here.",
     "discount_not_backed": "Nothing at this placement would charge the promised discount.",
+    "negative_edge": "Buyers of the one product clearly do not go on to the other, or the merchant said so.",
     "weak_evidence": "The two products do not sell together more often than by chance.",
     "suppressed_dismissed": "The shopper dismissed the product less than 30 days ago.",
     "suppressed_snoozed": "The shopper asked for a pause that has not ended.",

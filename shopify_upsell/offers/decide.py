@@ -1,6 +1,7 @@
 """Use case: answer a surface. Gather a snapshot in few queries, let the pure pipeline decide, store nothing.
 
-Queries: live offers, variants of the cart, companions, products, their variants, suppressions: six.
+Queries: live offers, variants of the cart, companions, refused pairs, products, their variants, suppressions: seven;
+six where the process remembers the companions.
 """
 
 from collections.abc import Iterable
@@ -14,7 +15,8 @@ from shopify_upsell.customers.store import suppressions_of
 from shopify_upsell.ledger import store as ledger
 from shopify_upsell.ledger.catalog import Product
 from shopify_upsell.matrix.companion import Companion
-from shopify_upsell.matrix.store import Evidence, evidence_for
+from shopify_upsell.matrix.said import PairWord, blocks_in_force
+from shopify_upsell.matrix.store import Evidence, evidence_for, words_on
 from shopify_upsell.offers.candidate import Decision
 from shopify_upsell.offers.offer import Offer
 from shopify_upsell.offers.pipeline import ENGINE_VERSION, decide_from
@@ -26,6 +28,9 @@ __all__ = ["CartLine", "Decision", "OfferRequest", "decide"]
 
 MOST_ANCHORS = 20
 """Anchors looked up: of a larger cart the first lines."""
+
+MOST_TOLD = 10
+"""Refused pairs kept for the explanation alone."""
 
 SHORTLIST = 20
 """Companions loaded beyond what is in the cart: enough for stock and wishes to strike some, small enough to store."""
@@ -63,7 +68,8 @@ def _gather(
     resolved = _resolved(session, shop.shop_id, request)
     anchors = resolved.anchor_product_ids
     evidence = _shortlisted(evidence_for(session, shop.shop_id, anchors), resolved)
-    wanted = {*anchors, *_companion_ids(evidence), *_listed_ids(offers)}
+    offered = {*_companion_ids(evidence), *_listed_ids(offers)}
+    wanted = {*anchors, *offered}
     products = ledger.products_by_id(session, shop.shop_id, sorted(wanted))
     return Snapshot(
         engine_version=ENGINE_VERSION,
@@ -77,7 +83,20 @@ def _gather(
         suppressions=suppressions_of(session, shop.shop_id, resolved.subjects, now=now),
         holdout_salt=shop.holdout_salt,
         holdout_basis_points=holdout_basis_points,
+        negative_edges=_negative_edges(session, shop.shop_id, resolved, offered, now),
     )
+
+
+def _negative_edges(
+    session: Session, shop_id: ShopId, request: OfferRequest, offered: set[ProductId], now: datetime
+) -> tuple[PairWord, ...]:
+    """Pairs refused that an offer could make, and the clearest others, so that an explanation can name them."""
+    in_cart = (line.product_id for line in request.cart[:MOST_ANCHORS] if line.product_id is not None)
+    beside = tuple(dict.fromkeys((*request.anchor_product_ids, *in_cart)))
+    blocks = blocks_in_force(words_on(session, shop_id, beside) if beside else (), now=now)
+    needed = [edge for edge in blocks if edge.companion_product_id in offered]
+    others = [edge for edge in blocks if edge.companion_product_id not in offered]
+    return (*needed, *others[:MOST_TOLD])
 
 
 def _resolved(session: Session, shop_id: ShopId, request: OfferRequest) -> OfferRequest:

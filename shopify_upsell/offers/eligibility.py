@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 
 from shopify_upsell.customers.suppression import DISMISSED, SNOOZED, suppression_in_force
 from shopify_upsell.matrix.companion import Companion
+from shopify_upsell.matrix.said import APART, LEARNED, PairWord
 from shopify_upsell.offers.candidate import POST_PURCHASE, Candidate, CandidateItem, Rejection
 from shopify_upsell.offers.codes import REJECTIONS
 from shopify_upsell.offers.offer import BUNDLE, UP_SELL
@@ -105,6 +106,20 @@ def discount_not_backed(candidate: Candidate, snapshot: Snapshot) -> Rejection |
     return reject(candidate, "discount_not_backed", candidate.items[0], discount_basis_points=discount)
 
 
+def negative_edge(candidate: Candidate, snapshot: Snapshot) -> Rejection | None:
+    """What owners of an anchor turn away from is not put before them, whoever picked it. The merchant can lift it.
+
+    Pairs that merely do not meet are no reason against a merchant's own pick.
+    """
+    beside = {*snapshot.request.anchor_product_ids, *snapshot.cart_product_ids, candidate.anchor_product_id}
+    for edge in snapshot.negative_edges:
+        item = next((one for one in candidate.items if one.product_id == edge.companion_product_id), None)
+        is_picked = edge.reason == APART and candidate.offer.companions is not None
+        if item is not None and edge.anchor_product_id in beside and not is_picked:
+            return reject(candidate, "negative_edge", item, **_evidence_against(edge))
+    return None
+
+
 def weak_evidence(candidate: Candidate, _snapshot: Snapshot) -> Rejection | None:
     """Products that avoid each other, or met once, are not shown together, even if somebody picked them."""
     weak = next((pair for pair in candidate.evidence if _is_weak(pair)), None)
@@ -147,6 +162,7 @@ RULES: tuple[Rule, ...] = (
     replaces_nothing,
     currency_not_supported,
     discount_not_backed,
+    negative_edge,
     weak_evidence,
     suppressed_dismissed,
     suppressed_snoozed,
@@ -187,6 +203,19 @@ def _items_with(candidate: Candidate, snapshot: Snapshot, claim: str) -> Iterato
         variant = product.variant(item.variant_id)
         if variant is not None and getattr(variant, claim):
             yield item
+
+
+def _evidence_against(edge: PairWord) -> dict[str, str | int | float]:
+    said: dict[str, str | int | float] = {
+        "anchor_product_id": edge.anchor_product_id,
+        "source": edge.source,
+        "reason": edge.reason,
+    }
+    if edge.review_at is not None:
+        said["review_at"] = edge.review_at.isoformat()
+    if edge.source == LEARNED:
+        said |= {"observed": edge.observed, "expected": edge.expected, "upper_bound": edge.upper_bound, "n": edge.n}
+    return said
 
 
 def _is_weak(pair: Companion) -> bool:

@@ -6,11 +6,13 @@ Pure. For merchants and the command line; shoppers read `texts`.
 from collections import Counter
 from collections.abc import Iterator
 
+from shopify_upsell.matrix.said import APART, MERCHANT, PairWord
 from shopify_upsell.offers.candidate import ChosenOffer, Decision, Rejection
 from shopify_upsell.offers.codes import EMPTY_REASONS, REASONS, REJECTIONS
 
 MOST_REASONS = 3
 MOST_EXAMPLES = 5
+MOST_REFUSED = 10
 
 
 def reasons_of(decision: Decision) -> tuple[str, ...]:
@@ -47,6 +49,7 @@ def _lines(decision: Decision) -> Iterator[str]:
     for offer in decision.chosen or decision.would_have_shown:
         yield from _offer_lines(offer)
     yield from _rejection_lines(decision)
+    yield from _refused_pair_lines(decision)
 
 
 def _offer_lines(offer: ChosenOffer) -> Iterator[str]:
@@ -83,6 +86,34 @@ def _rejection_lines(decision: Decision) -> Iterator[str]:
             yield "    " + _rejection_line(rejection)
         if len(rejections) > MOST_EXAMPLES:
             yield f"    and {len(rejections) - MOST_EXAMPLES} more"
+
+
+def _refused_pair_lines(decision: Decision) -> Iterator[str]:
+    """Pairs that are not even looked at: buyers of the one do not go on to the other, or the merchant said so."""
+    edges = decision.inputs.negative_edges
+    if edges:
+        yield "Never offered beside what is there:"
+    for edge in edges[:MOST_REFUSED]:
+        yield "  " + _refused_pair_line(edge)
+    if len(edges) > MOST_REFUSED:
+        yield f"  and {len(edges) - MOST_REFUSED} more"
+
+
+def _refused_pair_line(edge: PairWord) -> str:
+    pair = f"{edge.companion_product_id} beside {edge.anchor_product_id}"
+    if edge.source == MERCHANT:
+        return f"{pair}: the merchant's word" + (f" ({edge.note})" if edge.note else "")
+    if edge.reason == APART:
+        return (
+            f"{pair}: in {edge.observed:g} orders together where {edge.expected:g} were expected by chance, "
+            f"at most {edge.upper_bound:.2f} times as often"
+        )
+    whose = "this pair" if edge.reason == "pair" else "pairs of their kind"
+    until = f"; looked at again from {edge.review_at.date().isoformat()}" if edge.review_at else ""
+    return (
+        f"{pair}: {edge.observed:g} later purchases by owners where {edge.expected:g} were expected of {whose}, "
+        f"at most {edge.upper_bound:.2f} of the norm, on {edge.n} orders{until}"
+    )
 
 
 def _rejection_line(rejection: Rejection) -> str:

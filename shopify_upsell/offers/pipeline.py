@@ -12,7 +12,7 @@ from shopify_upsell.offers.pricing import priced
 from shopify_upsell.offers.ranking import rank
 from shopify_upsell.offers.snapshot import Snapshot
 
-ENGINE_VERSION = "1"
+ENGINE_VERSION = "2"
 """Raise it with every change that could alter an answer: replay promises the same answer within one version."""
 
 

@@ -12,6 +12,7 @@ from shopify_upsell.core import CustomerId, ProductId, ShopId, VariantId
 from shopify_upsell.customers.subjects import subjects_of
 from shopify_upsell.customers.suppression import Suppression
 from shopify_upsell.matrix.companion import Companion
+from shopify_upsell.matrix.said import PairWord
 from shopify_upsell.money import Money
 from shopify_upsell.offers.offer import Offer
 
@@ -98,7 +99,10 @@ class CatalogProduct:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """Inputs of one decision. `matrix_version` 0: the shop has not learned yet. `currency` is the shop's."""
+    """Inputs of one decision. `matrix_version` 0: the shop has not learned yet. `currency` is the shop's.
+
+    `negative_edges`: pairs with an anchor or the cart that may not be offered now, clearest evidence first.
+    """
 
     engine_version: str
     now: datetime
@@ -111,6 +115,7 @@ class Snapshot:
     suppressions: tuple[Suppression, ...]
     holdout_salt: str
     holdout_basis_points: int
+    negative_edges: tuple[PairWord, ...] = ()
 
     @property
     def cart_product_ids(self) -> frozenset[ProductId]:

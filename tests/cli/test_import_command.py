@@ -14,6 +14,7 @@ from shopify_upsell.attribution.store import CreditRow
 from shopify_upsell.jobs.store import JobRow
 from shopify_upsell.ledger.tables import OrderLineRow, OrderRow, ProductRow
 from shopify_upsell.matrix.store import MatrixBuildRow
+from shopify_upsell.matrix.tables import PairCountRow, ProductCountRow
 
 HEADER = "order_id,ordered_at,customer_id,product_id,variant_id,quantity,unit_price,discount,colour\n"
 GOOD = HEADER + (
@@ -68,6 +69,8 @@ def test_a_good_file_becomes_orders_of_this_shop_with_credits_that_add_up(comman
         (1, 1, 2, 1850), (1, 2, 1, 525), (2, 1, 1, 1000),
     ]  # fmt: skip
     assert sum(amount for (amount,) in read_rows(application, CreditRow, "amount_minor_units")) == 3375
+    assert read_rows(application, ProductCountRow, "product_id", "n") == [(1, 2), (2, 1)]
+    assert read_rows(application, PairCountRow, "product_a", "product_b", "n") == [(1, 2, 1)]
     shops = {shop_id for (shop_id,) in read_rows(application, OrderRow, "shop_id")}
     assert len(shops) == 1
 

@@ -13,6 +13,9 @@ from shopify_upsell.jobs.queue import (
     enqueue,
     erase_old_jobs,
     finish,
+    hold,
+    is_running_elsewhere,
+    lease_clock,
     revive,
     wait_after,
 )
@@ -308,6 +311,31 @@ def test_bringing_a_slot_forward_never_delays_it(database, shop):
         assert session.get(ScheduleRow, (shop, "learn")).next_at == NOW + timedelta(minutes=1)
     assert isinstance(shop, int)
     assert ShopId(shop) == shop
+
+
+def test_a_row_that_takes_long_is_kept_beyond_its_lease_and_others_of_its_kind_can_see_it(database, shop):
+    ask(database, shop, "first")
+    ask(database, shop, "second")
+    with database.write() as session:
+        (first,) = claim(session, NOW, lease=LEASE, batch=1)
+    with database.write() as session:
+        assert hold(session, first, timedelta(minutes=10))
+        assert not is_running_elsewhere(session, first)
+    with database.write() as session:
+        (second,) = claim(session, NOW, lease=LEASE, batch=1)
+    with database.read() as session:
+        assert is_running_elsewhere(session, second)
+        assert row(database, "first").lease_until - lease_clock(session, NOW) > timedelta(minutes=9)
+
+
+def test_a_row_that_another_worker_took_can_not_be_kept(database, shop):
+    ask(database, shop)
+    with database.write() as session:
+        (job,) = claim(session, NOW, lease=LEASE)
+        session.execute(update(JobRow).values(lease_token="another"))
+
+    with database.write() as session:
+        assert not hold(session, job, timedelta(minutes=10))
 
 
 def test_a_done_job_forgets_what_it_was_about_and_is_erased_after_its_time(database, shop):

@@ -18,6 +18,7 @@ from builders_offers import (
     a_request,
     a_snapshot,
     a_variant,
+    an_edge,
     an_offer,
     variant_id_of,
 )
@@ -63,6 +64,23 @@ def asked(**changes):
     return a_snapshot(request=a_request(**changes))
 
 
+def refused(anchor=BOOTS, cart=(), **changes):
+    edge = replace(an_edge(anchor), **changes)
+    return a_snapshot(request=a_request(cart=cart), negative_edges=(edge,))
+
+
+AGAINST = {
+    "anchor_product_id": BOOTS,
+    "source": "learned",
+    "reason": "pair",
+    "review_at": (NOW + timedelta(days=90)).isoformat(),
+    "observed": 1.0,
+    "expected": 20.0,
+    "upper_bound": 0.28,
+    "n": 60,
+}
+MERCHANTS = {"anchor_product_id": BOOTS, "source": "merchant", "reason": "blocked"}
+
 BREAKS = [
     # code, candidate, snapshot, product of the rejection, detail
     ("bundle_component_missing", replace(BUNDLE, items=BUNDLE.items[:1]), a_snapshot(), BOOTS, {}),
@@ -84,6 +102,11 @@ BREAKS = [
     ("currency_not_supported", a_candidate(), asked(currency="EUR"), SOCKS, {"asked": "EUR"}),
     ("currency_not_supported", a_candidate(), socks_variant(price=Money(900, "EUR")), SOCKS, {"asked": "EUR"}),
     ("discount_not_backed", CHEAPER, a_snapshot(), SOCKS, {"discount_basis_points": 500}),
+    ("negative_edge", a_candidate(), refused(), SOCKS, AGAINST),
+    ("negative_edge", a_candidate(), refused(source="merchant", reason="blocked", review_at=None), SOCKS, MERCHANTS),
+    ("negative_edge", BUNDLE, refused(), SOCKS, None),
+    ("negative_edge", a_candidate(), refused(WAX, cart=a_cart(WAX)), SOCKS, {**AGAINST, "anchor_product_id": WAX}),
+    ("negative_edge", a_candidate(), refused(reason="apart"), SOCKS, {**AGAINST, "reason": "apart"}),
     ("weak_evidence", paired(pair_count=1), a_snapshot(), SOCKS, {"pair_count": 1, "association_lift": 0.208}),
     ("weak_evidence", paired(companion_count=500), a_snapshot(), SOCKS, {"pair_count": 30, "association_lift": 1.0}),
     ("suppressed_dismissed", a_candidate(), wished(dismissal("v:a", SOCKS, now=NOW)), SOCKS, UNTIL[30]),
@@ -106,6 +129,9 @@ PASSES = [
     ("the shop's own currency", a_candidate(), asked(currency="USD")),
     ("a discount that the changeset charges", CHEAPER, asked(placement="post_purchase/offer")),
     ("a merchant's pick without evidence", a_candidate(BRUSH, evidence=(), reason_code="picked_by_shop"), a_snapshot()),
+    ("a pair refused beside something else", a_candidate(), refused(WAX)),
+    ("a pair refused the other way round", a_candidate(), refused(SOCKS, companion_product_id=BOOTS)),
+    ("a pick that merely never met", a_candidate(offer=an_offer(companions=(SOCKS,))), refused(reason="apart")),
     ("a dismissal that ended", a_candidate(), wished(dismissal("v:a", SOCKS, now=NOW - timedelta(days=30)))),
     ("a dismissal of something else", a_candidate(), wished(dismissal("v:a", LACES, now=NOW))),
 ]  # fmt: skip

@@ -17,6 +17,7 @@ from builders_offers import (
     a_product,
     a_request,
     a_snapshot,
+    an_edge,
     an_offer,
     variant_id_of,
 )
@@ -62,6 +63,11 @@ def a_random_snapshot(seed: int, **changes):
             for product in source.sample([ProductId(0), *ids], source.choice([0, 0, 0, 0, 1, 3]))
         ),
         holdout_basis_points=source.choice([0, 5000, 10_000]),
+        negative_edges=tuple(
+            an_edge(anchor, source.choice(ids), source=source.choice(["learned", "merchant"]))
+            for anchor in anchors
+            if source.random() < 0.2
+        ),
     )  # fmt: skip
     return replace(snapshot, **changes)
 
@@ -213,6 +219,9 @@ def _offer_keeps_its_promises(snapshot, offer):
     replaced = next(
         (line.product_id for line in snapshot.request.cart if line.variant_id == offer.replaces_variant_id), None
     )
+    refused = {edge.companion_product_id for edge in snapshot.negative_edges}
+    added = {item.product_id for item in offer.items} - set(snapshot.request.anchor_product_ids)
+    assert not added & refused
     for item in offer.items:
         product = snapshot.products[item.product_id]
         assert item.product_id not in snapshot.cart_product_ids - {replaced}

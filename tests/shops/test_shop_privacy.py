@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from builders_database import NOW, add_shop
 from builders_shops import KEYRING, a_delivery, a_token
-from sqlalchemy import BigInteger, Boolean, DateTime, Integer, LargeBinary, Table, func, insert, select
+from sqlalchemy import BigInteger, Boolean, DateTime, Float, Integer, LargeBinary, Table, func, insert, select
 from sqlalchemy.orm import Session
 
 from shopify_upsell.core import Announcement, ShopId, UnreadableFact
@@ -170,7 +170,7 @@ def a_value(column: Any) -> Any:
         return NOW
     if isinstance(column.type, Boolean):
         return False
-    if isinstance(column.type, Integer | BigInteger):
+    if isinstance(column.type, Integer | BigInteger | Float):
         return 1
     return b"x" if isinstance(column.type, LargeBinary) else f"{column.name}-x"
 

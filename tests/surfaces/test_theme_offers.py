@@ -25,7 +25,7 @@ from sqlalchemy import select, update
 from shopify_upsell.attribution.token import OfferClaim, TokenRefusal, read_token
 from shopify_upsell.database import bind_shop
 from shopify_upsell.ledger.tables import ProductRow
-from shopify_upsell.matrix.learn import learn_shop
+from shopify_upsell.matrix.upkeep import learn_shop
 from shopify_upsell.money import Money
 from shopify_upsell.offers.offer import OfferDraft
 from shopify_upsell.offers.setup import create_default_offers

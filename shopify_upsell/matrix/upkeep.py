@@ -1,0 +1,259 @@
+"""Use case: keep what a shop has learned up to date: read what was sold, learn, and put it in the place of the last.
+
+A full run is the form of every update: a shop of 10,000 orders takes seconds, so an order that came in brings the next
+run forward instead of patching single rows; how soon depends on how much there is to learn from.
+"""
+
+import logging
+from array import array
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+from sqlalchemy.orm import Session
+
+from shopify_upsell.core import OrderId, ProductId, RetryLater, ShopId
+from shopify_upsell.database import Database, bind_shop
+from shopify_upsell.jobs.queue import Job, hold, is_running_elsewhere
+from shopify_upsell.jobs.schedule import bring_forward
+from shopify_upsell.ledger.store import catalog_entries, sold_lines
+from shopify_upsell.matrix.apart import pairs_apart
+from shopify_upsell.matrix.association import companions_from_tally
+from shopify_upsell.matrix.ladders import SIZE
+from shopify_upsell.matrix.learning import learn
+from shopify_upsell.matrix.lines import GUEST, OrderLines
+from shopify_upsell.matrix.model import Matrix
+from shopify_upsell.matrix.negative import NegativeEdge
+from shopify_upsell.matrix.packing import Rows, rows_next, rows_together, rows_upgrade
+from shopify_upsell.matrix.products import Products, products_from_table
+from shopify_upsell.matrix.recording import count_orders, counted_order_ids, pair_columns, product_counts
+from shopify_upsell.matrix.said import LEARNED, PairWord
+from shopify_upsell.matrix.store import (
+    NEXT,
+    UPGRADE,
+    WITH,
+    MatrixBuild,
+    latest_build,
+    merchant_words,
+    replace_kinds,
+    replace_learned_words,
+)
+from shopify_upsell.matrix.tally import Tally, tally_of
+
+log = logging.getLogger(__name__)
+
+LEARNING = "learn_matrix"
+
+FRESHNESS = ((5_000, timedelta(minutes=15)), (50_000, timedelta(hours=2)))
+"""How long a new order may wait to be learned from, by orders of the last build; beyond that, until the night. One run
+answers all the orders of that time. Our choice: a run takes seconds of a worker's CPU, and more with every order."""
+
+LONGEST_RUN = timedelta(minutes=10)
+"""How long a run keeps its job to itself. Measured: a minute for 10 million lines."""
+
+ORDERS_AT_ONCE = 500
+"""Orders counted in one transaction when counts lag behind the ledger."""
+
+MOST_EDGES = 50
+"""Learned edges kept of one anchor beside those that touch its rows: enough to explain, few enough to read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sold:
+    """What learning reads of a shop, in one look."""
+
+    lines: OrderLines
+    products: Products
+    tally: Tally
+    uncounted: tuple[OrderId, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Taught:
+    """What a run found, ready to be written."""
+
+    tally: Tally
+    rows: dict[str, Rows]
+    edges: tuple[PairWord, ...]
+
+
+class Learning:
+    """The job of learning: it reads first, learns in no transaction, and writes last. One run a shop at a time."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def learn(self, job: Job) -> Callable[[Session], None]:
+        """Learn from what the shop has sold; return what is to be written. Raises: RetryLater while another runs."""
+        with self._database.write() as session:
+            bind_shop(session, job.shop_id)
+            if is_running_elsewhere(session, job):
+                raise RetryLater("the shop is being learned already", after=timedelta(minutes=1))
+            hold(session, job, LONGEST_RUN)
+        sold = self._read(job.shop_id)
+        if sold.uncounted:
+            self._catch_up(job.shop_id, sold.uncounted)
+            sold = self._read(job.shop_id)
+        taught = _taught(job.shop_id, sold, job.now)
+
+        def write(session: Session) -> None:
+            _store(session, job.shop_id, taught, job.now)
+
+        return write
+
+    def _read(self, shop_id: ShopId) -> Sold:
+        with self._database.read() as session:
+            bind_shop(session, shop_id)
+            return _read(session, shop_id)
+
+    def _catch_up(self, shop_id: ShopId, order_ids: tuple[OrderId, ...]) -> None:
+        """Count orders that nobody has counted: those that came before there were counts."""
+        for start in range(0, len(order_ids), ORDERS_AT_ONCE):
+            with self._database.write() as session:
+                bind_shop(session, shop_id)
+                count_orders(session, shop_id, order_ids[start : start + ORDERS_AT_ONCE])
+            log.info("orders_counted", extra={"shop_id": shop_id, "done": start, "order_count": len(order_ids)})
+
+
+def note_order(session: Session, job: Job) -> None:
+    """Job: an order came in, so the next learning run comes soon instead of tomorrow."""
+    build = latest_build(session, job.shop_id)
+    orders = build.order_count if build else 0
+    wait = next((wait for most, wait in FRESHNESS if orders <= most), None)
+    if wait is not None:
+        bring_forward(session, job.shop_id, LEARNING, job.now + wait)
+
+
+def learn_shop(session: Session, shop_id: ShopId, now: datetime) -> MatrixBuild:
+    """Rebuild the shop's matrix from its booked orders at once; every run has a version of its own."""
+    sold = _read(session, shop_id)
+    if sold.uncounted:
+        count_orders(session, shop_id, sold.uncounted)
+        sold = _read(session, shop_id)
+    return _store(session, shop_id, _taught(shop_id, sold, now), now)
+
+
+def shop_matrix(session: Session, shop_id: ShopId, now: datetime) -> Matrix:
+    """Learn the shop's matrix to look at, storing nothing. Its parts are computed when they are asked for."""
+    sold = _read(session, shop_id)
+    return learn(sold.lines, sold.products, now=int(now.astimezone(UTC).timestamp()), seed=0)
+
+
+def _read(session: Session, shop_id: ShopId) -> Sold:
+    columns = {name: array("q") for name in ("order", "customer", "time", "product", "quantity", "price")}
+    order, customer, time, product, quantity, price = columns.values()
+    for line in sold_lines(session, shop_id):
+        order.append(line.order_id)
+        customer.append(GUEST if line.customer_id is None else line.customer_id)
+        time.append(int(line.ordered_at.timestamp()))
+        product.append(line.product_id)
+        quantity.append(line.quantity)
+        price.append(max(0, line.unit_price))
+    lines = OrderLines(*(np.frombuffer(column, dtype=np.int64) for column in columns.values()))
+    counted_ids, products = counted_order_ids(session, shop_id), product_counts(session, shop_id)
+    first, second, n = (np.frombuffer(column, dtype=np.int64) for column in pair_columns(session, shop_id))
+    return Sold(
+        lines=lines,
+        products=_products(session, shop_id),
+        tally=tally_of(len(counted_ids), products, first, second, n),
+        uncounted=tuple(sorted(counted_ids ^ {OrderId(number) for number in np.unique(lines.order_id).tolist()})),
+    )
+
+
+def _products(session: Session, shop_id: ShopId) -> Products:
+    """Read the catalogue as learning wants it. Shopify knows no families: products that differ in size make one."""
+    entries = catalog_entries(session, shop_id)
+    table = {
+        "id": [entry.product_id for entry in entries],
+        "title": [entry.title for entry in entries],
+        "subcategory": [entry.product_type for entry in entries],
+        "brand": [entry.vendor for entry in entries],
+        "family": [_family(entry.title, entry.vendor) for entry in entries],
+        "price": [float("nan") if entry.price is None else entry.price for entry in entries],
+    }
+    return products_from_table(table)
+
+
+def _family(title: str, vendor: str) -> str:
+    """Name the family of a product whose title says an amount; empty where it says none."""
+    rest, found = SIZE.subn("", title)
+    return f"{vendor}|{' '.join(rest.split()).casefold()}" if found else ""
+
+
+def _taught(shop_id: ShopId, sold: Sold, now: datetime) -> Taught:
+    """Learn, part by part; the log tells how far a long run has come."""
+    seconds = int(now.astimezone(UTC).timestamp())
+    tally = sold.tally
+    association = companions_from_tally(tally)
+    matrix = learn(sold.lines, sold.products, now=seconds, seed=0)
+    rows = {WITH: rows_together(matrix, association)}
+    _tell(shop_id, "together")
+    if len(tally.ids):
+        rows[NEXT] = rows_next(matrix, tally)
+        _tell(shop_id, "next")
+        rows[UPGRADE] = rows_upgrade(matrix, tally)
+    edges = _edges(matrix, tally, rows)
+    known = {edge.pair for edge in edges}
+    edges += tuple(word for word in pairs_apart(tally) if word.pair not in known)
+    _tell(shop_id, "timing")
+    return Taught(tally, rows, edges)
+
+
+def _tell(shop_id: ShopId, part: str) -> None:
+    log.info("matrix_part_learned", extra={"shop_id": shop_id, "part": part})
+
+
+def _edges(matrix: Matrix, tally: Tally, rows: dict[str, Rows]) -> tuple[PairWord, ...]:
+    """Keep of every anchor the edges that touch its rows and the clearest others."""
+    if not len(tally.ids):
+        return ()
+    touched = {(anchor, one.product_id) for kind in rows.values() for anchor, row in kind.items() for one in row}
+    kept: list[PairWord] = []
+    others: dict[int, int] = {}
+    for edge in sorted(matrix.negative_edges(), key=lambda one: (one.upper, -one.expected, one.companion_id)):
+        is_touched = (edge.anchor_id, edge.companion_id) in touched
+        others[edge.anchor_id] = others.get(edge.anchor_id, 0) + (not is_touched)
+        if is_touched or others[edge.anchor_id] <= MOST_EDGES:
+            kept.append(_word(edge, tally))
+    return tuple(kept)
+
+
+def _word(edge: NegativeEdge, tally: Tally) -> PairWord:
+    return PairWord(
+        anchor_product_id=ProductId(edge.anchor_id),
+        companion_product_id=ProductId(edge.companion_id),
+        source=LEARNED,
+        reason=edge.level,
+        upper_bound=round(edge.upper, 4),
+        n=tally.sold(edge.anchor_id),
+        review_at=datetime.fromtimestamp(edge.review_at, UTC),
+        observed=round(edge.observed, 2),
+        expected=round(edge.expected, 2),
+    )
+
+
+def _store(session: Session, shop_id: ShopId, taught: Taught, now: datetime) -> MatrixBuild:
+    """Write a build. Two at once would write the same version: the second fails on the key and is tried again."""
+    last = latest_build(session, shop_id)
+    build = MatrixBuild(
+        version=last.version + 1 if last else 1,
+        learned_at=now,
+        order_count=taught.tally.basket_count,
+        product_count=len(taught.tally.ids),
+        pair_count=sum(len(row) for row in taught.rows[WITH].values()),
+    )
+    replace_kinds(session, shop_id, build, taught.rows)
+    replace_learned_words(session, shop_id, taught.edges, now)
+    _tell_of_overruled(session, shop_id, taught.edges)
+    counts = {"order_count": build.order_count, "pair_count": build.pair_count, "edge_count": len(taught.edges)}
+    log.info("matrix_learned", extra={"shop_id": shop_id, "version": build.version, **counts})
+    return build
+
+
+def _tell_of_overruled(session: Session, shop_id: ShopId, edges: tuple[PairWord, ...]) -> None:
+    """The merchant's word wins; the log says how often it stands against what was learned."""
+    said = {word.pair for word in merchant_words(session, shop_id)}
+    overruled = sum(edge.pair in said for edge in edges)
+    if overruled:
+        log.info("merchant_overrules", extra={"shop_id": shop_id, "edge_count": overruled})
