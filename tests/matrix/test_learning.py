@@ -154,7 +154,7 @@ def test_only_one_run_of_a_shop_at_a_time(database):
 
 
 def test_large_shop_is_learned_less_often(session, shop_id):
-    hours = {10: 5 / 60, 100_000: 1, 1_000_000: 20}
+    hours = {10: 15 / 60, 50_000: 2, 1_000_000: 20}
     for version, (order_count, expected) in enumerate(hours.items(), 1):
         replace_rows(session, shop_id, MatrixBuild(version, NOW, order_count, 1, 0), {})
         set_schedule(session, shop_id, LEARNING, timedelta(days=1), NOW + timedelta(hours=20))
