@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import BigInteger, DateTime, Dialect, Engine, Integer, MetaData, create_engine, event, text
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection, make_url
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -190,10 +191,20 @@ class Database:
         self.engine.dispose()
 
 
+def is_postgresql(session: Session) -> bool:
+    """Tell which of the two databases the session talks to."""
+    return session.get_bind().dialect.name == "postgresql"
+
+
+def dialect_insert(session: Session) -> Any:
+    """The INSERT that knows ON CONFLICT: both databases have it, SQLAlchemy has one for each."""
+    return postgresql.insert if is_postgresql(session) else sqlite.insert
+
+
 def bind_shop(session: Session, shop_id: ShopId) -> None:
     """Name the tenant whose rows this transaction may see. PostgreSQL hides every other tenant's rows."""
     session.info["shop_id"] = shop_id
-    if session.get_bind().dialect.name == "postgresql":
+    if is_postgresql(session):
         session.execute(text("SELECT set_config('app.shop_id', :shop_id, true)"), {"shop_id": str(shop_id)})
 
 

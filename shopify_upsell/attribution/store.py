@@ -6,12 +6,11 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import BigInteger, ForeignKey, Index, Row, Text, UniqueConstraint, delete, func, or_, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from shopify_upsell.attribution.credit import CREDIT_CLASSES, Credit
 from shopify_upsell.core import ConflictingRequest, DecisionId, NotFound, OfferId, OrderId, ShopId, VariantId
-from shopify_upsell.database import Base, ExternalId, OwnId, UtcDateTime
+from shopify_upsell.database import Base, ExternalId, OwnId, UtcDateTime, dialect_insert
 from shopify_upsell.ledger.tables import OrderRow, batches, ordered_within, put_rows
 
 __all__ = ["CREDIT_CLASSES", "TOUCHPOINT_KINDS", "Changeset", "CreditTotal", "Touch"]
@@ -117,7 +116,7 @@ class CreditTotal:
 
 def add_touchpoint(session: Session, shop_id: ShopId, touch: Touch) -> bool:
     """Keep a touchpoint once. Returns False when it was known."""
-    insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
+    insert = dialect_insert(session)
     once = insert(TouchpointRow).values(shop_id=shop_id, **asdict(touch)).on_conflict_do_nothing()
     return session.execute(once.returning(TouchpointRow.touchpoint_id)).scalar_one_or_none() is not None
 
@@ -136,7 +135,7 @@ def save_changeset(session: Session, shop_id: ShopId, changeset: Changeset) -> C
 
     Raises: ConflictingRequest when the one kept first would change the order in another way.
     """
-    insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
+    insert = dialect_insert(session)
     session.execute(insert(ChangesetRow).values(shop_id=shop_id, **asdict(changeset)).on_conflict_do_nothing())
     kept = session.execute(
         select(ChangesetRow.__table__).where(

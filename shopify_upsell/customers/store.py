@@ -5,14 +5,12 @@ from dataclasses import asdict, replace
 from datetime import datetime
 
 from sqlalchemy import ForeignKey, Text, delete, func, select
-from sqlalchemy.dialects.postgresql import insert as postgresql_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from shopify_upsell.core import CustomerId, ProductId, ShopId
 from shopify_upsell.customers.subjects import customer_subject, visitor_subject
 from shopify_upsell.customers.suppression import Suppression
-from shopify_upsell.database import Base, ExternalId, UtcDateTime
+from shopify_upsell.database import Base, ExternalId, UtcDateTime, dialect_insert
 
 
 class SuppressionRow(Base):
@@ -72,7 +70,7 @@ def erase_subject(session: Session, shop_id: ShopId, subject: str) -> int:
 def _keep_the_longer(session: Session, shop_id: ShopId, wishes: Sequence[Suppression]) -> None:
     if not wishes:
         return
-    insert = sqlite_insert if session.get_bind().dialect.name == "sqlite" else postgresql_insert
+    insert = dialect_insert(session)
     statement = insert(SuppressionRow).values([{"shop_id": shop_id, **asdict(wish)} for wish in wishes])
     session.execute(
         statement.on_conflict_do_update(

@@ -5,11 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import ForeignKey, Index, LargeBinary, Text, UniqueConstraint, delete, func, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from shopify_upsell.core import ShopId
-from shopify_upsell.database import Base, OwnId, UtcDateTime
+from shopify_upsell.database import Base, OwnId, UtcDateTime, dialect_insert
 
 STATES = ("stored", "done", "parked", "dead")
 
@@ -69,7 +68,7 @@ class StoredEvent:
 
 def store_event(session: Session, shop_id: ShopId, event: NewEvent, now: datetime) -> int | None:
     """Keep the delivery. Returns its event id, or None when this delivery is already kept."""
-    insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
+    insert = dialect_insert(session)
     statement = insert(EventRow).values(
         shop_id=shop_id,
         topic=event.topic,

@@ -13,11 +13,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import CursorResult, delete, func, or_, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from shopify_upsell.core import ShopId, UpsellError, canonical_json
-from shopify_upsell.database import after_commit
+from shopify_upsell.database import after_commit, dialect_insert, is_postgresql
 from shopify_upsell.jobs.store import JobRow
 
 BATCH = 25
@@ -58,7 +57,7 @@ class Job:
 
 def enqueue(session: Session, shop_id: ShopId, request: JobRequest, now: datetime) -> bool:
     """Store the work and wake a worker after the commit. Returns False when it was already asked for."""
-    insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
+    insert = dialect_insert(session)
     statement = insert(JobRow).values(
         shop_id=shop_id,
         kind=request.kind,
@@ -79,7 +78,7 @@ def enqueue(session: Session, shop_id: ShopId, request: JobRequest, now: datetim
 
 def has_due(session: Session, now: datetime) -> bool:
     """Tell whether a claim would find work. Reading first keeps idle polls off SQLite's write lock."""
-    moment = func.now() if _shares_clock(session) else now
+    moment = func.now() if is_postgresql(session) else now
     return session.scalar(select(JobRow.job_id).where(*_due(moment)).limit(1)) is not None
 
 
@@ -106,7 +105,7 @@ def claim(session: Session, now: datetime, *, lease: timedelta, batch: int = BAT
 
 def lease_clock(session: Session, now: datetime) -> datetime:
     """The clock that leases live by: the database's own where several machines share it, else ours."""
-    return session.scalars(select(func.now())).one() if _shares_clock(session) else now
+    return session.scalars(select(func.now())).one() if is_postgresql(session) else now
 
 
 def finish(session: Session, job: Job) -> None:
@@ -182,10 +181,6 @@ def revive(session: Session, job_id: int, now: datetime) -> bool:
         .values(state="new", attempts=0, not_before=now, lease_until=None, error=None, done_at=None)
     )
     return _count(result) == 1
-
-
-def _shares_clock(session: Session) -> bool:
-    return session.get_bind().dialect.name == "postgresql"
 
 
 def erase_old_jobs(session: Session, shop_id: ShopId, before: datetime) -> None:

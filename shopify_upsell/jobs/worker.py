@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from shopify_upsell.core import Announcement, RetryLater, UpsellError
 from shopify_upsell.database import Database, bind_shop, is_transient
 from shopify_upsell.jobs.queue import (
+    MOST_ATTEMPTS,
     Job,
     JobRequest,
     LeaseLost,
@@ -188,7 +189,7 @@ class Worker:
         try:
             if isinstance(error, RetryLater):
                 postpone(session, job, until=job.now + error.after, reason=_describe(error), counts=False)
-            elif isinstance(error, UpsellError) or job.attempts >= 8:
+            elif isinstance(error, UpsellError) or job.attempts >= MOST_ATTEMPTS:
                 outcome = "dead"
                 bury(session, job, _describe(error))
             else:

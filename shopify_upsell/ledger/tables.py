@@ -10,11 +10,10 @@ from datetime import datetime
 from typing import Any, TypeVar, cast
 
 from sqlalchemy import BigInteger, ForeignKey, Index, Table, Text, text
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from shopify_upsell.core import OrderId, ProductId, ShopId
-from shopify_upsell.database import Base, ExternalId, UtcDateTime
+from shopify_upsell.database import Base, ExternalId, UtcDateTime, dialect_insert, is_postgresql
 
 T = TypeVar("T")
 
@@ -211,7 +210,7 @@ def lock_ledger(session: Session, shop_id: ShopId) -> None:
 def put_rows(session: Session, shop_id: ShopId, row: type[Base], values: Sequence[Mapping[str, Any]]) -> None:
     """Insert or replace rows by primary key. All values name the same columns."""
     table = cast("Table", row.__table__)
-    insert = postgresql.insert if _is_postgresql(session) else sqlite.insert
+    insert = dialect_insert(session)
     for batch in batches(values):
         if any(value["shop_id"] != shop_id for value in batch):
             raise ValueError("a row of another shop")
@@ -232,7 +231,7 @@ def batches(items: Sequence[T]) -> Iterator[Sequence[T]]:
 
 def refresh_statistics(session: Session) -> None:
     """Tell PostgreSQL's planner about many new rows now: until its own round it would read whole tables for a few."""
-    if _is_postgresql(session):
+    if is_postgresql(session):
         session.execute(text("ANALYZE sales_order, order_line"))
 
 
@@ -246,10 +245,6 @@ def _lock_all(session: Session, shop_id: ShopId, names: Sequence[str]) -> None:
 
 
 def _lock(session: Session, function: str, name: str) -> None:
-    if _is_postgresql(session):
+    if is_postgresql(session):
         key = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big", signed=True)
         session.execute(text(f"SELECT {function}(:key)"), {"key": key})
-
-
-def _is_postgresql(session: Session) -> bool:
-    return session.get_bind().dialect.name == "postgresql"

@@ -13,10 +13,10 @@ from itertools import combinations
 from typing import Any
 
 from sqlalchemy import bindparam, delete, insert, select
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from shopify_upsell.core import OrderId, ProductId, ShopId
+from shopify_upsell.database import dialect_insert
 from shopify_upsell.jobs.queue import Job
 from shopify_upsell.ledger.store import baskets, baskets_of
 from shopify_upsell.ledger.tables import batches, lock_ledger, lock_orders
@@ -164,7 +164,7 @@ def _add(
     """Add to counts by key, in ascending order of the keys; what comes to 0 goes."""
     table: Any = row.__table__
     key = [column.name for column in table.primary_key.columns][1:]
-    upsert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
+    upsert = dialect_insert(session)
     statement = upsert(table)
     adding = statement.on_conflict_do_update(
         index_elements=["shop_id", *key], set_={"n": table.c.n + statement.excluded.n}

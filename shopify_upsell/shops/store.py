@@ -11,11 +11,10 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ForeignKey, Select, Text, UniqueConstraint, delete, or_, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from shopify_upsell.core import NotFound, ShopId
-from shopify_upsell.database import Base, ExternalId, OwnId, UtcDateTime
+from shopify_upsell.database import Base, ExternalId, OwnId, UtcDateTime, dialect_insert
 
 STATES = ("unknown", "installed", "uninstalled", "redacted")
 
@@ -128,7 +127,7 @@ def remember_unknown_shop(session: Session, domain: str, now: datetime) -> Shop:
     """Note that a signed webhook named this address. A shop that is already known stays as it is."""
     values = {"domain": domain, "state": "unknown", "holdout_salt": _new_salt(), "created_at": now}
     values |= {"install_epoch": 0, "scopes": ""}
-    session.execute(_insert(session)(ShopRow).values(values).on_conflict_do_nothing(index_elements=["domain"]))
+    session.execute(dialect_insert(session)(ShopRow).values(values).on_conflict_do_nothing(index_elements=["domain"]))
     return _shop(session.scalars(select(ShopRow).where(ShopRow.domain == domain)).one())
 
 
@@ -224,7 +223,7 @@ def has_usable_token(session: Session, shop_id: ShopId, now: datetime) -> bool:
 def save_token(session: Session, shop_id: ShopId, token: SealedToken) -> None:
     """Put a token in place of whatever was there; a refresh that is under way then finds itself overtaken."""
     values = _token_values(token)
-    statement = _insert(session)(ShopTokenRow).values(shop_id=shop_id, **values)
+    statement = dialect_insert(session)(ShopTokenRow).values(shop_id=shop_id, **values)
     session.execute(statement.on_conflict_do_update(index_elements=["shop_id"], set_=values))
 
 
@@ -245,7 +244,9 @@ def save_privacy_request(
     """Note that a compliance request came in. The first word of a repeated one counts."""
     values = {"shop_id": shop_id, "kind": kind, "request_key": request_key, "received_at": received_at, "note": note}
     keys = ["shop_id", "kind", "request_key"]
-    session.execute(_insert(session)(PrivacyRequestRow).values(values).on_conflict_do_nothing(index_elements=keys))
+    session.execute(
+        dialect_insert(session)(PrivacyRequestRow).values(values).on_conflict_do_nothing(index_elements=keys)
+    )
 
 
 def complete_privacy_request(
@@ -323,10 +324,6 @@ def _scopes(text: str) -> tuple[str, ...]:
 
 def _new_salt() -> str:
     return secrets.token_hex(16)
-
-
-def _insert(session: Session) -> Any:
-    return postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
 
 
 def _count(result: object) -> int:
