@@ -2,14 +2,18 @@
 
 import os
 from importlib import import_module
+from pathlib import Path
 
 from alembic import context
 from sqlalchemy import text
 
+import shopify_upsell
 from shopify_upsell.database import Base, Database
 
-for station in ("shops", "jobs", "inbox", "ledger", "customers", "matrix", "offers", "attribution"):
-    import_module(f"shopify_upsell.{station}.store")
+PACKAGE = Path(shopify_upsell.__file__).parent
+for file in sorted(PACKAGE.glob("*/*.py")):
+    if "__tablename__" in file.read_text():
+        import_module(f"shopify_upsell.{file.parent.name}.{file.stem}")
 
 
 def _url() -> str:

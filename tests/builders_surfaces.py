@@ -14,8 +14,9 @@ from shopify_upsell.customers.subjects import customer_subject, visitor_subject
 from shopify_upsell.database import bind_shop
 from shopify_upsell.experiments.assignment import is_in_holdout
 from shopify_upsell.matrix.store import MatrixBuild, replace_rows
+from shopify_upsell.offers.decisions import DecisionRow
 from shopify_upsell.offers.offer import OfferDraft
-from shopify_upsell.offers.store import DecisionRow, save_offer
+from shopify_upsell.offers.store import save_offer
 
 ONE, TWO = "one.myshopify.com", "two.myshopify.com"
 HOLDOUT = 1000

@@ -185,7 +185,8 @@ def test_the_matrix_forwards_every_public_name_and_reading_rows_loads_no_scipy()
 PURE_STATIONS = ("ledger", "customers", "matrix", "offers", "attribution", "experiments")
 VERBS = {
     "store", "tables", "intake", "importing", "backfill", "sync", "upkeep", "decide", "replay", "setup", "settle",
-    "touch", "confirm", "order_schemas", "product_schemas", "edit_schemas", "fields", "recording", "cataloguing",
+    "touch", "confirm", "decisions", "shelving", "journal", "signal_store", "signal_intake", "courtesy_store",
+    "regret_store", "order_schemas", "product_schemas", "edit_schemas", "fields", "recording", "cataloguing",
 }  # fmt: skip
 IMPURE_IMPORTS = {
     "flask",

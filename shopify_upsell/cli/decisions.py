@@ -12,9 +12,9 @@ from shopify_upsell.jobs.worker import utc_now
 from shopify_upsell.offers.candidate import CartLine
 from shopify_upsell.offers.decide import OfferRequest
 from shopify_upsell.offers.decide import decide as run_decide
+from shopify_upsell.offers.decisions import read_decision
 from shopify_upsell.offers.explain import explain_decision
 from shopify_upsell.offers.replay import replay
-from shopify_upsell.offers.store import read_decision
 
 
 @click.command()

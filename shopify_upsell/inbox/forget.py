@@ -10,7 +10,7 @@ from shopify_upsell.customers.subjects import customer_subject
 from shopify_upsell.inbox.store import erase_bodies_of
 from shopify_upsell.jobs.queue import Job
 from shopify_upsell.ledger.store import forget_customer, order_ids_of_customer
-from shopify_upsell.offers.store import erase_decisions_of
+from shopify_upsell.offers.decisions import erase_decisions_of
 from shopify_upsell.shops.store import complete_privacy_request, erase_exports_naming
 
 

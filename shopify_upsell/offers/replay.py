@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from sqlalchemy.orm import Session
 
 from shopify_upsell.core import DecisionId, ShopId
+from shopify_upsell.offers.decisions import read_decision, stored_answer
 from shopify_upsell.offers.pipeline import ENGINE_VERSION, decide_from
 from shopify_upsell.offers.snapshot_json import answer_to_json
-from shopify_upsell.offers.store import read_decision, stored_answer
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,7 +30,7 @@ from shopify_upsell.gateway.verify import PostPurchaseProof, sign_changeset, ver
 from shopify_upsell.metrics import DECISION_SECONDS, DECISIONS
 from shopify_upsell.offers.candidate import CartLine, ChosenOffer, Decision, OfferItem
 from shopify_upsell.offers.decide import OfferRequest, decide
-from shopify_upsell.offers.store import read_decision, save_decision
+from shopify_upsell.offers.decisions import read_decision, save_decision
 from shopify_upsell.offers.texts import headline_of
 from shopify_upsell.shops.store import Shop, find_shop
 from shopify_upsell.surfaces.cross_origin import allow_any_origin

@@ -20,7 +20,7 @@ from shopify_upsell.limits import network_of
 from shopify_upsell.metrics import DECISION_SECONDS, DECISIONS
 from shopify_upsell.offers.candidate import CartLine, Decision
 from shopify_upsell.offers.decide import OfferRequest, decide
-from shopify_upsell.offers.store import save_decision
+from shopify_upsell.offers.decisions import save_decision
 from shopify_upsell.shops.store import Shop, find_shop
 from shopify_upsell.surfaces.rendering import OfferRenderer
 from shopify_upsell.surfaces.schemas import OffersAnswer, OffersQuery, TouchAnswer, TouchBody

@@ -12,7 +12,7 @@ from shopify_upsell.customers.store import suppress
 from shopify_upsell.customers.suppression import dismissal, snooze
 from shopify_upsell.metrics import TOUCHPOINTS
 from shopify_upsell.offers.candidate import ChosenOffer, Decision
-from shopify_upsell.offers.store import read_decision
+from shopify_upsell.offers.decisions import read_decision
 
 DECISION_LIFE = timedelta(days=2)
 """How long after a decision its events are taken: a page may stay open, but not for ever."""

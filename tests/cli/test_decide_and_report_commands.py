@@ -11,7 +11,7 @@ from sqlalchemy import select, update
 
 from shopify_upsell.attribution.settle import settle_orders
 from shopify_upsell.attribution.store import CreditRow
-from shopify_upsell.offers.store import DecisionRow
+from shopify_upsell.offers.decisions import DecisionRow
 from shopify_upsell.shops.store import ShopRow
 
 ONE = ("--shop", "one.myshopify.com")

@@ -32,7 +32,7 @@ from shopify_upsell.jobs.queue import JobRequest, enqueue
 from shopify_upsell.jobs.schedule import set_schedule
 from shopify_upsell.jobs.store import JobRow
 from shopify_upsell.ledger.tables import OrderRow
-from shopify_upsell.offers.store import DecisionRow
+from shopify_upsell.offers.decisions import DecisionRow
 from shopify_upsell.shops.install import install_shop
 from shopify_upsell.shops.store import PrivacyRequestRow, ShopRow, ShopTokenRow
 

@@ -27,10 +27,11 @@ from shopify_upsell.ledger.tables import VariantRow
 from shopify_upsell.matrix.store import MatrixBuild, replace_rows
 from shopify_upsell.offers.candidate import CartLine
 from shopify_upsell.offers.decide import SHORTLIST, decide
+from shopify_upsell.offers.decisions import DecisionRow, save_decision
 from shopify_upsell.offers.offer import OfferDraft
 from shopify_upsell.offers.replay import replay
 from shopify_upsell.offers.setup import create_default_offers
-from shopify_upsell.offers.store import DecisionRow, save_decision, save_offer
+from shopify_upsell.offers.store import save_offer
 from shopify_upsell.shops.store import ShopRow, get_shop
 
 PRODUCTS = tuple(a_product(number) for number in (BOOTS, SOCKS, WAX, LACES, BRUSH))

@@ -10,21 +10,11 @@ from sqlalchemy import func, select
 from shopify_upsell.core import ConflictingRequest, CustomerId, DecisionId, InvalidInput, NotFound, OfferId, ProductId
 from shopify_upsell.jobs.queue import Job
 from shopify_upsell.offers.candidate import Decision
+from shopify_upsell.offers.decisions import DecisionRow, erase_decisions_of, read_decision, save_decision
 from shopify_upsell.offers.offer import OfferDraft
 from shopify_upsell.offers.pipeline import ENGINE_VERSION, decide_from
 from shopify_upsell.offers.setup import create_default_offers, set_up_offers
-from shopify_upsell.offers.store import (
-    DecisionRow,
-    OfferRow,
-    all_offers,
-    erase_decisions_of,
-    live_offers,
-    pause_offer,
-    read_decision,
-    read_offer,
-    save_decision,
-    save_offer,
-)
+from shopify_upsell.offers.store import OfferRow, all_offers, live_offers, pause_offer, read_offer, save_offer
 
 DRAFT = OfferDraft("cross_sell", "Beside boots", ("theme/product_page",), (BOOTS,), (SOCKS, ProductId(2**62)), 0)
 

@@ -29,8 +29,8 @@ from sqlalchemy import update
 from shopify_upsell.attribution.store import TouchpointRow
 from shopify_upsell.attribution.token import read_token
 from shopify_upsell.customers.store import SuppressionRow
+from shopify_upsell.offers.decisions import DecisionRow
 from shopify_upsell.offers.offer import OfferDraft
-from shopify_upsell.offers.store import DecisionRow
 from shopify_upsell.shops.store import ShopRow
 
 CORS = {

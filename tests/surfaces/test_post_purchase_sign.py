@@ -26,7 +26,8 @@ from sqlalchemy import update
 
 from shopify_upsell.attribution.store import ChangesetRow
 from shopify_upsell.ledger.tables import VariantRow
-from shopify_upsell.offers.store import DecisionRow, OfferRow
+from shopify_upsell.offers.decisions import DecisionRow
+from shopify_upsell.offers.store import OfferRow
 from shopify_upsell.shops.store import ShopRow
 
 UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")

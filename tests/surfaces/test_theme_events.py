@@ -23,7 +23,7 @@ from sqlalchemy import select, update
 from shopify_upsell.attribution.store import TouchpointRow
 from shopify_upsell.core import gid
 from shopify_upsell.customers.store import SuppressionRow
-from shopify_upsell.offers.store import DecisionRow
+from shopify_upsell.offers.decisions import DecisionRow
 from shopify_upsell.shops.store import ShopRow
 
 VISITOR = a_visitor(held_out=False)

@@ -27,9 +27,9 @@ from shopify_upsell.database import bind_shop
 from shopify_upsell.ledger.tables import ProductRow
 from shopify_upsell.matrix.upkeep import learn_shop
 from shopify_upsell.money import Money
+from shopify_upsell.offers.decisions import DecisionRow
 from shopify_upsell.offers.offer import OfferDraft
 from shopify_upsell.offers.setup import create_default_offers
-from shopify_upsell.offers.store import DecisionRow
 from shopify_upsell.shops.store import ShopRow
 
 VISITOR = a_visitor(held_out=False)

@@ -16,7 +16,7 @@ from builders_proofs import (
 )
 from builders_surfaces import ONE, TWO, a_planted_application, ask_theme, count_rows, say
 
-from shopify_upsell.offers.store import DecisionRow
+from shopify_upsell.offers.decisions import DecisionRow
 
 WANTED = {"placement": "theme/product_page", "product": str(BOOTS)}
 
