@@ -6,20 +6,28 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from flask import Flask, Response
+from sqlalchemy.orm import Session
 
 from shopify_upsell.admin import home
 from shopify_upsell.attribution.confirm import PostPurchaseConfirmation
+from shopify_upsell.attribution.refit import refit_job
 from shopify_upsell.attribution.settle import Settlement
 from shopify_upsell.core import (
+    Announcement,
     BadSetting,
     ConflictingRequest,
     DecisionId,
+    Delivery,
     InvalidInput,
     NotFound,
     ProofRefused,
     RetryLater,
     UpsellError,
 )
+from shopify_upsell.customers import signal_intake
+from shopify_upsell.customers.order_signals import update_signals
+from shopify_upsell.customers.signal_intake import retain_signals
+from shopify_upsell.customers.upkeep import retain_courtesy, review_courtesy
 from shopify_upsell.database import Database
 from shopify_upsell.errors import ShapedApi, register_errors
 from shopify_upsell.gateway.tokens import TokenClient
@@ -32,22 +40,41 @@ from shopify_upsell.jobs.schedule import RETENTION
 from shopify_upsell.jobs.wakeup import Wakeup, make_huey
 from shopify_upsell.jobs.worker import Handler, Worker, utc_now
 from shopify_upsell.keyring import Keyring
-from shopify_upsell.ledger import intake
+from shopify_upsell.ledger import delivery, intake
 from shopify_upsell.ledger.sync import CatalogueSync, OrderReconciliation
 from shopify_upsell.limits import RateLimiter
 from shopify_upsell.logs import set_up_logging
 from shopify_upsell.matrix.recording import count_order
 from shopify_upsell.matrix.upkeep import Learning, note_order
+from shopify_upsell.offers.decisions import retire_decisions_job
+from shopify_upsell.offers.journal import DecisionJournal
+from shopify_upsell.offers.regretting import note_regret
 from shopify_upsell.offers.setup import set_up_offers
 from shopify_upsell.reports.privacy_export import answer_data_request
 from shopify_upsell.settings import Settings, read_settings
 from shopify_upsell.shops import lifecycle, privacy
 from shopify_upsell.shops.access import ShopAccess
 from shopify_upsell.shops.refresh import ShopRefresh
-from shopify_upsell.surfaces import post_purchase, theme
+from shopify_upsell.surfaces import post_purchase, preferences, signals_api, theme
 from shopify_upsell.surfaces.services import SurfaceServices
 
-SURFACES = (theme.make_blueprint, post_purchase.make_blueprint)
+SURFACES = (
+    theme.make_blueprint,
+    post_purchase.make_blueprint,
+    preferences.make_proxy_blueprint,
+    preferences.make_account_blueprint,
+    signals_api.make_blueprint,
+)
+
+
+def _both(first: WebhookHandler, second: WebhookHandler) -> WebhookHandler:
+    """Two stations learn from one delivery, in one transaction."""
+
+    def handle(session: Session, delivery: Delivery) -> list[Announcement]:
+        return [*first(session, delivery), *second(session, delivery)]
+
+    return handle
+
 
 WEBHOOK_HANDLERS: dict[str, WebhookHandler] = {
     "orders/create": intake.record_order,
@@ -60,6 +87,17 @@ WEBHOOK_HANDLERS: dict[str, WebhookHandler] = {
     "products/create": intake.record_product,
     "products/update": intake.record_product,
     "products/delete": intake.record_product_deletion,
+    "fulfillments/create": _both(delivery.record_fulfillment, signal_intake.record_fulfillment),
+    "fulfillments/update": _both(delivery.record_fulfillment, signal_intake.record_fulfillment),
+    "fulfillment_events/create": _both(delivery.record_fulfillment_event, signal_intake.record_fulfillment_event),
+    "returns/request": signal_intake.record_return,
+    "returns/approve": signal_intake.record_return,
+    "returns/decline": signal_intake.record_return,
+    "returns/reopen": signal_intake.record_return,
+    "returns/close": signal_intake.record_return,
+    "returns/cancel": signal_intake.record_return,
+    "customers/update": signal_intake.record_customer,
+    "customers_email_marketing_consent/update": signal_intake.record_email_consent,
     "app/uninstalled": lifecycle.record_uninstall,
     "app/scopes_update": lifecycle.record_scopes_update,
     "shop/update": lifecycle.record_shop_update,
@@ -68,10 +106,18 @@ WEBHOOK_HANDLERS: dict[str, WebhookHandler] = {
     "shop/redact": privacy.record_shop_redaction,
 }
 
+OPTIONAL_HANDLERS: dict[str, WebhookHandler] = {
+    "disputes/create": signal_intake.record_dispute,
+    "disputes/update": signal_intake.record_dispute,
+}
+"""Understood where a merchant subscribes to them; not asked for, because their scope opens the shop's payments."""
+
 LISTENERS: dict[str, tuple[str, ...]] = {
-    "order_recorded": ("settle_order", "count_order", "note_order"),
+    "order_recorded": ("settle_order", "count_order", "note_order", "update_signals"),
+    "order_settled": ("note_regret",),
     "order_edited": ("confirm_post_purchase",),
     "product_recorded": (),
+    "delivery_recorded": (),
     "customer_data_requested": ("answer_data_request",),
     "customer_redaction_requested": ("forget_customer",),
     "shop_redaction_requested": ("erase_shop",),
@@ -86,6 +132,11 @@ SCHEDULE: dict[str, timedelta] = {
     "learn_matrix": timedelta(hours=24),
     "reconcile_orders": timedelta(hours=24),
     "keep_token_warm": timedelta(days=7),
+    "review_courtesy": timedelta(minutes=15),
+    "retain_courtesy": timedelta(hours=24),
+    "retain_signals": timedelta(hours=24),
+    "retire_decisions": timedelta(hours=24),
+    "refit_models": timedelta(hours=24),
     RETENTION: timedelta(hours=24),
 }
 
@@ -123,7 +174,9 @@ def join(settings: Settings) -> Parts:
     wakeup = Wakeup(make_huey(settings.redis_url, settings.var_dir))
     database.wake = wakeup
     access = ShopAccess(database, keyring, token_client, origin_for)
-    return Parts(settings, database, keyring, token_client, access, wakeup, Dispatcher(WEBHOOK_HANDLERS))
+    return Parts(
+        settings, database, keyring, token_client, access, wakeup, Dispatcher(WEBHOOK_HANDLERS | OPTIONAL_HANDLERS)
+    )
 
 
 def job_handlers(parts: Parts) -> dict[str, Handler]:
@@ -138,6 +191,13 @@ def job_handlers(parts: Parts) -> dict[str, Handler]:
         "confirm_post_purchase": Handler(outside=PostPurchaseConfirmation(parts.access).confirm),
         "count_order": Handler(inside=count_order),
         "note_order": Handler(inside=note_order),
+        "update_signals": Handler(inside=update_signals),
+        "note_regret": Handler(inside=note_regret),
+        "review_courtesy": Handler(inside=review_courtesy),
+        "retain_courtesy": Handler(inside=retain_courtesy),
+        "retain_signals": Handler(inside=retain_signals),
+        "refit_models": Handler(inside=refit_job),
+        "retire_decisions": Handler(inside=retire_decisions_job),
         "learn_matrix": Handler(outside=Learning(parts.database).learn),
         "set_up_offers": Handler(inside=set_up_offers),
         "refresh_shop": Handler(outside=refresh.refresh_shop),
@@ -174,7 +234,7 @@ def create_app(settings: Settings) -> Flask:
     services = _surface_services(parts)
     for make_blueprint in SURFACES:
         api.register_blueprint(make_blueprint(services))
-    topics = frozenset(WEBHOOK_HANDLERS)
+    topics = frozenset(WEBHOOK_HANDLERS | OPTIONAL_HANDLERS)
     app.register_blueprint(
         inbox.make_blueprint(parts.database, secrets=settings.api_secrets, topics=topics, clock=utc_now)
     )
@@ -198,6 +258,7 @@ def _surface_services(parts: Parts) -> SurfaceServices:
     rate = parts.settings.offer_rate_per_second
     return SurfaceServices(
         database=parts.database,
+        journal=DecisionJournal(parts.database),
         keyring=parts.keyring,
         api_key=parts.settings.api_key,
         secrets=parts.settings.api_secrets,

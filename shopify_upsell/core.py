@@ -159,6 +159,11 @@ def digest_of(document: object) -> str:
     return hashlib.sha256(canonical_json(document).encode("utf-8", "surrogatepass")).hexdigest()
 
 
+def text_digest(text: str) -> str:
+    """Hex SHA-256 of a text as it is."""
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
 def _plain(value: object) -> object:
     if isinstance(value, datetime):
         return aware(value).isoformat()

@@ -93,6 +93,9 @@ def a_product_node(product_id=1011, **given):
                 "price": "10.00",
                 "availableForSale": True,
                 "requiresComponents": False,
+                "inventoryPolicy": "DENY",
+                "inventoryQuantity": 5,
+                "inventoryItem": {"tracked": True, "unitCost": None},
             }
         ),
         **given,

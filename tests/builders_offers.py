@@ -7,14 +7,19 @@ from typing import Any
 from builders_database import NOW
 from sqlalchemy.orm import Session
 
-from shopify_upsell.core import OfferId, ProductId, ShopId, VariantId, digest_of
+from shopify_upsell.core import DecisionId, OfferId, ProductId, ShopId, VariantId, digest_of
+from shopify_upsell.customers.courtesy import NOTHING_SHOWN, CourtesyState, spend
+from shopify_upsell.customers.dismissals import Dismissal, Scope
 from shopify_upsell.customers.suppression import Suppression
+from shopify_upsell.ledger.owned import OwnedProduct
 from shopify_upsell.ledger.tables import OrderLineRow, OrderRow, ProductRow, VariantRow
 from shopify_upsell.matrix.companion import Companion
 from shopify_upsell.matrix.said import PairWord
+from shopify_upsell.matrix.timed import COMPLEMENT, NO_INTERVAL, TimingWord
 from shopify_upsell.money import Money
-from shopify_upsell.offers.candidate import Candidate, CandidateItem
+from shopify_upsell.offers.candidate import Candidate, CandidateItem, Decision
 from shopify_upsell.offers.offer import Offer
+from shopify_upsell.offers.pipeline import ENGINE_VERSION, decide_from
 from shopify_upsell.offers.snapshot import CartLine, CatalogProduct, CatalogVariant, OfferRequest, Snapshot
 
 BOOTS, SOCKS, WAX, LACES, BRUSH = (ProductId(number) for number in (1, 2, 3, 4, 5))
@@ -87,6 +92,63 @@ def an_edge(anchor: int = BOOTS, companion: int = SOCKS, **changes: Any) -> Pair
         expected=20.0,
     )
     return replace(word, **changes)
+
+
+def a_word(
+    anchor: int = BOOTS, companion: int = SOCKS, window: tuple[int, int] | None = (30, 60), **changes: Any
+) -> TimingWord:
+    """A learned word of a pair: the companion follows 30 to 60 days after the anchor arrived."""
+    word = TimingWord(
+        anchor_product_id=ProductId(anchor),
+        companion_product_id=ProductId(companion),
+        level="pair",
+        window=window,
+        blocked=(),
+        peaks_at_zero=False,
+        n=250,
+        interval=NO_INTERVAL,
+        source="learned",
+        relation=COMPLEMENT,
+    )
+    return replace(word, **changes)
+
+
+def owning(*products: int, days_ago: float = 40, **changes: Any) -> dict[ProductId, OwnedProduct]:
+    """One piece of each product, delivered so many days ago, ordered three days before that."""
+    delivered_at = NOW - timedelta(days=days_ago)
+    return {
+        ProductId(number): replace(
+            OwnedProduct(ProductId(number), 1, 1, delivered_at - timedelta(days=3), delivered_at, False), **changes
+        )
+        for number in products
+    }
+
+
+def a_dismissal(until: float = 30, subject: str = "v:a", **scope: int) -> Dismissal:
+    """A dismissal of a scope (offer_id, anchor_product_id, product_id) that is in force for so many days yet."""
+    return Dismissal(subject, Scope(**scope), 1, NOW - timedelta(days=1), NOW + timedelta(days=until))
+
+
+def having_seen(*offers_and_hours_ago: tuple[int, float]) -> CourtesyState:
+    """The state of somebody who saw a card of each offer named so many hours ago."""
+    state = NOTHING_SHOWN
+    for offer_id, hours in sorted(offers_and_hours_ago, key=lambda card: -card[1]):
+        state = spend(state, [OfferId(offer_id)], now=NOW - timedelta(hours=hours))
+    return state
+
+
+def a_decision(snapshot: Snapshot | None = None, **changes: Any) -> Decision:
+    """The decision on a snapshot, or on the usual one with changes."""
+    inputs = snapshot or a_snapshot(**changes)
+    return Decision(
+        decision_id=DecisionId("d1"),
+        shop_id=SHOP,
+        decided_at=inputs.now,
+        placement=inputs.request.placement,
+        answer=decide_from(inputs),
+        inputs=inputs,
+        engine_version=ENGINE_VERSION,
+    )
 
 
 def an_offer(offer_id: int = 1, kind: str = "cross_sell", **changes: Any) -> Offer:

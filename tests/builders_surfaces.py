@@ -14,7 +14,7 @@ from shopify_upsell.customers.subjects import customer_subject, visitor_subject
 from shopify_upsell.database import bind_shop
 from shopify_upsell.experiments.assignment import is_in_holdout
 from shopify_upsell.matrix.store import MatrixBuild, replace_rows
-from shopify_upsell.offers.decisions import DecisionRow
+from shopify_upsell.offers.decisions import DecisionRow, read_decision
 from shopify_upsell.offers.offer import OfferDraft
 from shopify_upsell.offers.store import save_offer
 
@@ -148,5 +148,11 @@ def an_unreachable_url(folder):
 
 
 def inputs_of(row):
-    """The stored snapshot of a decision row, as plain values."""
+    """What a decision row says of the shopper and the question, as plain values."""
     return json.loads(row.inputs)
+
+
+def stored_decision(application, row):
+    """A stored decision with all it was made from, put together again."""
+    with parts_of(application).database.read() as session:
+        return read_decision(session, row.shop_id, row.decision_id)

@@ -1,23 +1,30 @@
 """Settle one order: divide what its lines are worth between our offers and everything else. Pure.
 
 The parts add up to the ledger exactly, whatever was claimed: a line's direct part is cut out of its net value, the
-rest is unattributed, and what refunds took beyond the lines is a part of its own. Credits are a function of facts
-and claims alone, so settling again, in any order, gives the same parts.
+rest is unattributed, a line without a claim may be assisted, and what refunds took beyond the lines is a part of its
+own. Credits are a function of facts and claims alone, so settling again, in any order, gives the same parts. A line is
+divided in a proportion fixed when it was sold, so that a refund never raises a part.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from shopify_upsell.attribution.assisted import Assist
 from shopify_upsell.attribution.token import OfferClaim, TokenRefusal
 from shopify_upsell.core import DecisionId, LineId, OfferId, OrderId, VariantId
 from shopify_upsell.ledger.booked import BookedLine, BookedOrder, TokenUse
 from shopify_upsell.money import apportion
 
-DIRECT, UNATTRIBUTED, RESIDUAL = "direct", "unattributed", "residual"
-CREDIT_CLASSES = (DIRECT, UNATTRIBUTED, RESIDUAL)
+DIRECT, ASSISTED, UNATTRIBUTED, RESIDUAL = "direct", "assisted", "unattributed", "residual"
+CREDIT_CLASSES = (DIRECT, ASSISTED, UNATTRIBUTED, RESIDUAL)
 
 UP_SELL = "up_sell"
+
+BOOKS = ("cross_sell", UP_SELL, "quantity", "replenish", "subscribe", "bundle")
+"""Kinds of offer whose earnings are kept apart: added products, the difference of dearer ones, more of the same, bought
+again, subscribed. A bundle's components are lines like any other, each booked under `bundle`. A book that is not named
+here is reported under its own name, so that the books always add up to the total."""
 
 REASONS = (
     "no_token",
@@ -55,6 +62,18 @@ class Credit:
 
 
 @dataclass(frozen=True, slots=True)
+class CreditTotal:
+    """Credits of one class and book in one currency. Units: order lines, units sold, minor units."""
+
+    currency: str
+    credit_class: str
+    book: str | None
+    line_count: int
+    quantity: int
+    amount: int
+
+
+@dataclass(frozen=True, slots=True)
 class SignedAddition:
     """A post-purchase change that we signed and Shopify tied to this order."""
 
@@ -86,10 +105,12 @@ def settle(
     verdicts: Mapping[str, Verdict],
     winners: Mapping[str, OrderId],
     additions: Sequence[SignedAddition] = (),
+    assists: Mapping[LineId, Assist] | None = None,
 ) -> list[Credit]:
     """Divide an order into credits, by line id.
 
     `verdicts`: what each token on the order proves. `winners`: for each genuine token the one order it may credit.
+    `assists`: touches that may have helped lines along; they count only for lines without any token.
     An order that is not booked is worth nothing and has no credits.
 
     Shape: the amounts add up to the lines' net value plus the order's residual.
@@ -97,11 +118,15 @@ def settle(
     if not order.is_booked:
         return []
     causes, reasons = _token_causes(order, verdicts, winners)
-    for line_id, cause in _addition_causes(order, additions).items():
-        causes.setdefault(line_id, cause)
+    causes = _addition_causes(order, additions) | causes
     credits: list[Credit] = []
     for line in sorted(order.lines, key=lambda it: it.line_id):
-        credits += _parts(line, causes.get(line.line_id), reasons.get(line.line_id, "no_token"), order.currency)
+        cause, reason = causes.get(line.line_id), reasons.get(line.line_id, "no_token")
+        assist = (assists or {}).get(line.line_id) if reason == "no_token" else None
+        if cause is None and assist is not None:
+            credits.append(_assisted(line, assist, order.currency))
+        else:
+            credits += _parts(line, cause, reason, order.currency)
     if order.residual:
         credits.append(Credit(RESIDUAL_LINE, RESIDUAL, 0, order.residual, order.currency))
     return credits
@@ -133,7 +158,7 @@ def _token_causes(
         if isinstance(verdict, TokenRefusal) or refusal is not None:
             reasons[line.line_id] = refusal or "forged_token"
             continue
-        units = min(_units(line), left.setdefault(token, verdict.max_quantity))
+        units = min(line.quantity, left.setdefault(token, verdict.max_quantity))
         left[token] -= units
         causes[line.line_id] = _Cause(
             offer_id=verdict.offer_id,
@@ -176,22 +201,28 @@ def _addition_causes(order: BookedOrder, additions: Sequence[SignedAddition]) ->
                 decision_id=addition.decision_id,
                 book=addition.book,
                 placement=addition.placement,
-                units=min(added, _units(line)),
+                units=min(added, line.quantity),
             )
     return causes
 
 
 def _parts(line: BookedLine, cause: _Cause | None, reason: str, currency: str) -> list[Credit]:
-    """Cut a line into its direct part and the rest; without a cause all of it is the rest."""
-    if cause is None:
-        return [Credit(line.line_id, UNATTRIBUTED, _units(line), line.net_minor_units, currency, reason=reason)]
+    """Cut a line into its direct part and the rest; without a cause all of it is the rest.
+
+    Units offered and units sold stay in proportion whatever is given back, and what an up-sell replaced stays
+    replaced: were either counted by units left, a refund of one part could raise another.
+    """
     units = _units(line)
-    share = apportion(line.net_minor_units, [cause.units, units - cause.units])[0] if units else 0
+    if cause is None:
+        return [Credit(line.line_id, UNATTRIBUTED, units, line.net_minor_units, currency, reason=reason)]
+    sold = [cause.units, line.quantity - cause.units]
+    share = apportion(line.net_minor_units, sold)[0] if line.quantity else 0
     amount = max(0, share - cause.units * cause.replaced_unit)
+    credited = apportion(units, sold)[0] if line.quantity else 0
     direct = Credit(
         line_id=line.line_id,
         credit_class=DIRECT,
-        quantity=cause.units,
+        quantity=credited,
         amount=amount,
         currency=currency,
         offer_id=cause.offer_id,
@@ -200,10 +231,24 @@ def _parts(line: BookedLine, cause: _Cause | None, reason: str, currency: str) -
         placement=cause.placement,
     )
     rest = line.net_minor_units - amount
-    if rest == 0 and cause.units == units:
+    if rest == 0 and cause.units == line.quantity:
         return [direct]
-    why = "beyond_offer" if cause.units < units else "replaced_value"
-    return [direct, Credit(line.line_id, UNATTRIBUTED, units - cause.units, rest, currency, reason=why)]
+    why = "beyond_offer" if cause.units < line.quantity else "replaced_value"
+    return [direct, Credit(line.line_id, UNATTRIBUTED, units - credited, rest, currency, reason=why)]
+
+
+def _assisted(line: BookedLine, assist: Assist, currency: str) -> Credit:
+    return Credit(
+        line_id=line.line_id,
+        credit_class=ASSISTED,
+        quantity=_units(line),
+        amount=line.net_minor_units,
+        currency=currency,
+        offer_id=assist.offer_id,
+        decision_id=assist.decision_id,
+        book=assist.book,
+        placement=assist.placement,
+    )
 
 
 def _units(line: BookedLine) -> int:

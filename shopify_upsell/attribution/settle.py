@@ -1,14 +1,18 @@
-"""Settle orders: gather what is held and claimed, divide, and replace credits that differ."""
+"""Settle orders: gather what is held and claimed, divide, replace credits that differ, post the differences."""
 
 import logging
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from sqlalchemy.orm import Session
 
-from shopify_upsell.attribution.credit import SignedAddition, Verdict, settle, winner_of
+from shopify_upsell.attribution.credit import Credit, SignedAddition, Verdict, settle, winner_of
+from shopify_upsell.attribution.journal import orders_without_postings, post_balances
+from shopify_upsell.attribution.models.registry import DISPLAY_MODEL
+from shopify_upsell.attribution.postings import order_balances
 from shopify_upsell.attribution.store import Changeset, changesets_of_order, replace_credits
 from shopify_upsell.attribution.token import TOKEN_PURPOSE, OfferClaim, read_token
-from shopify_upsell.core import Announcement, OrderId, ShopId
+from shopify_upsell.attribution.tracing import Traces, trace_orders
+from shopify_upsell.core import Announcement, DecisionId, OrderId, ShopId
 from shopify_upsell.jobs.queue import Job
 from shopify_upsell.keyring import Keyring
 from shopify_upsell.ledger.booked import BookedOrder, TokenUse
@@ -29,8 +33,8 @@ class Settlement:
 
     def settle(self, session: Session, job: Job) -> Sequence[Announcement]:
         """Settle the order that the job is about, and those that share an offer token with it."""
-        settle_order(session, job.shop_id, OrderId(int(job.payload["subject_id"])), self._keyring)
-        return ()
+        changed = settle_order(session, job.shop_id, OrderId(int(job.payload["subject_id"])), self._keyring)
+        return [Announcement("order_settled", order_id) for order_id in changed]
 
 
 def settle_order(session: Session, shop_id: ShopId, order_id: OrderId, keyring: Keyring) -> list[OrderId]:
@@ -42,8 +46,15 @@ def settle_order(session: Session, shop_id: ShopId, order_id: OrderId, keyring: 
     return settle_orders(session, shop_id, [order_id], keyring)
 
 
-def settle_orders(session: Session, shop_id: ShopId, order_ids: Collection[OrderId], keyring: Keyring) -> list[OrderId]:
-    """Settle many orders at once, as after an import."""
+def settle_orders(
+    session: Session,
+    shop_id: ShopId,
+    order_ids: Collection[OrderId],
+    keyring: Keyring,
+    *,
+    model: str = DISPLAY_MODEL,
+) -> list[OrderId]:
+    """Settle many orders at once, as after an import. `model` divides lines that are credited for the first time."""
     wanted = set(order_ids)
     lock_orders(session, shop_id, wanted)
     orders = booked_orders(session, shop_id, wanted)
@@ -59,14 +70,53 @@ def settle_orders(session: Session, shop_id: ShopId, order_ids: Collection[Order
         token: winner_of(claim, uses[token]) for token, claim in verdicts.items() if isinstance(claim, OfferClaim)
     }
     known = {token: winner for token, winner in winners.items() if winner is not None}
+    additions = {order_id: _additions(session, shop_id, order) for order_id, order in orders.items()}
+    traces = trace_orders(session, shop_id, orders, additions, _claimed(orders, verdicts, known))
     credits = {
-        order_id: settle(order, verdicts=verdicts, winners=known, additions=_additions(session, shop_id, order))
+        order_id: settle(
+            order,
+            verdicts=verdicts,
+            winners=known,
+            additions=additions[order_id],
+            assists=traces.assists_of(order),
+        )
         for order_id, order in orders.items()
     }
     changed = replace_credits(session, shop_id, credits)
+    _post(session, shop_id, credits, set(changed), traces, model)
     if changed:
         log.info("orders_settled", extra={"shop_id": shop_id, "order_count": len(changed)})
     return changed
+
+
+def _post(
+    session: Session,
+    shop_id: ShopId,
+    credits: Mapping[OrderId, Sequence[Credit]],
+    changed: set[OrderId],
+    traces: Traces,
+    model: str,
+) -> None:
+    """Post what changed, and what was settled before there was a journal."""
+    due = changed | orders_without_postings(session, shop_id, [key for key, parts in credits.items() if parts])
+    paths = traces.frozen_paths(session, {order_id: credits[order_id] for order_id in due}, model)
+    balances = {order_id: order_balances(credits[order_id], paths.get(order_id, {})) for order_id in due}
+    post_balances(session, shop_id, balances)
+
+
+def _claimed(
+    orders: Mapping[OrderId, BookedOrder], verdicts: Mapping[str, Verdict], winners: Mapping[str, OrderId]
+) -> dict[OrderId, frozenset[DecisionId]]:
+    """The decisions that each order's own tokens name; a token that another order won names somebody else."""
+    claims = {token: claim.decision_id for token, claim in verdicts.items() if isinstance(claim, OfferClaim)}
+    return {
+        order_id: frozenset(
+            claims[line.offer_token]
+            for line in order.lines
+            if line.offer_token in claims and winners.get(line.offer_token) == order_id
+        )
+        for order_id, order in orders.items()
+    }
 
 
 def _uses(session: Session, shop_id: ShopId, orders: dict[OrderId, BookedOrder]) -> dict[str, list[TokenUse]]:

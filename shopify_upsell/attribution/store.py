@@ -1,90 +1,22 @@
-"""Tables and queries of causes: touchpoints, signed changesets, credits."""
+"""Queries of causes: touchpoints, signed changesets, credits. The tables are in `tables`."""
 
+import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, ForeignKey, Index, Row, Text, UniqueConstraint, delete, func, or_, select, update
-from sqlalchemy.orm import Mapped, Session, mapped_column
+from sqlalchemy import Row, delete, func, or_, select, update
+from sqlalchemy.orm import Session
 
-from shopify_upsell.attribution.credit import CREDIT_CLASSES, Credit
+from shopify_upsell.attribution.credit import CREDIT_CLASSES, Credit, CreditTotal
+from shopify_upsell.attribution.tables import ChangesetRow, CreditRow, TouchpointRow, touch_from
+from shopify_upsell.attribution.touches import TOUCHPOINT_KINDS, Touch
 from shopify_upsell.core import ConflictingRequest, DecisionId, NotFound, OfferId, OrderId, ShopId, VariantId
-from shopify_upsell.database import Base, ExternalId, OwnId, UtcDateTime, dialect_insert
+from shopify_upsell.database import dialect_insert
 from shopify_upsell.ledger.tables import OrderRow, batches, ordered_within, put_rows
 
-__all__ = ["CREDIT_CLASSES", "TOUCHPOINT_KINDS", "Changeset", "CreditTotal", "Touch"]
-
-TOUCHPOINT_KINDS = ("impression", "click", "accept", "dismiss", "snooze")
-
-
-class TouchpointRow(Base):
-    """Something a shopper did with an offer. Said twice, kept once."""
-
-    __tablename__ = "touchpoint"
-    __table_args__ = (UniqueConstraint("shop_id", "decision_id", "offer_id", "variant_id", "kind"),)
-
-    touchpoint_id: Mapped[int] = mapped_column(OwnId, primary_key=True, autoincrement=True)
-    shop_id: Mapped[int] = mapped_column(ForeignKey("shop.shop_id"))
-    decision_id: Mapped[str] = mapped_column(Text)
-    offer_id: Mapped[int] = mapped_column(BigInteger)
-    variant_id: Mapped[int] = mapped_column(ExternalId)
-    kind: Mapped[str] = mapped_column(Text)
-    placement: Mapped[str] = mapped_column(Text)
-    occurred_at: Mapped[datetime] = mapped_column(UtcDateTime)
-
-
-class ChangesetRow(Base):
-    """A post-purchase change that we signed. One a reference and offer; `order_id` once Shopify confirmed it."""
-
-    __tablename__ = "changeset"
-    __table_args__ = (
-        UniqueConstraint("shop_id", "reference_id", "offer_id"),
-        Index("ix_changeset_order", "shop_id", "order_id"),
-    )
-
-    shop_id: Mapped[int] = mapped_column(ForeignKey("shop.shop_id"), primary_key=True)
-    changeset_id: Mapped[str] = mapped_column(Text, primary_key=True)
-    reference_id: Mapped[str] = mapped_column(Text)
-    decision_id: Mapped[str] = mapped_column(Text)
-    offer_id: Mapped[int] = mapped_column(BigInteger)
-    offer_kind: Mapped[str] = mapped_column(Text)
-    variant_id: Mapped[int] = mapped_column(ExternalId)
-    quantity: Mapped[int] = mapped_column()
-    signed_at: Mapped[datetime] = mapped_column(UtcDateTime)
-    order_id: Mapped[int | None] = mapped_column(ExternalId)
-
-
-class CreditRow(Base):
-    """A share of one order line. The parts of an order's lines and its residual add up to the ledger exactly."""
-
-    __tablename__ = "credit"
-    __table_args__ = (Index("ix_credit_class", "shop_id", "credit_class"),)
-
-    shop_id: Mapped[int] = mapped_column(ForeignKey("shop.shop_id"), primary_key=True)
-    order_id: Mapped[int] = mapped_column(ExternalId, primary_key=True)
-    line_id: Mapped[int] = mapped_column(ExternalId, primary_key=True)
-    credit_class: Mapped[str] = mapped_column(Text, primary_key=True)
-    offer_id: Mapped[int | None] = mapped_column(BigInteger)
-    decision_id: Mapped[str | None] = mapped_column(Text)
-    book: Mapped[str | None] = mapped_column(Text)
-    placement: Mapped[str | None] = mapped_column(Text)
-    quantity: Mapped[int] = mapped_column(BigInteger)
-    amount_minor_units: Mapped[int] = mapped_column(BigInteger)
-    currency: Mapped[str] = mapped_column(Text)
-    reason: Mapped[str | None] = mapped_column(Text)
-
-
-@dataclass(frozen=True, slots=True)
-class Touch:
-    """Something a shopper did with an offer. `variant_id` 0: with the offer as a whole."""
-
-    decision_id: DecisionId
-    offer_id: OfferId
-    variant_id: VariantId
-    kind: str
-    placement: str
-    occurred_at: datetime
+__all__ = ["CREDIT_CLASSES", "TOUCHPOINT_KINDS", "ChangesetRow", "CreditRow", "CreditTotal", "Touch", "TouchpointRow"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,22 +34,11 @@ class Changeset:
     order_id: OrderId | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class CreditTotal:
-    """Credits of one class and book in one currency. Units: order lines, units sold, minor units."""
-
-    currency: str
-    credit_class: str
-    book: str | None
-    line_count: int
-    quantity: int
-    amount: int
-
-
 def add_touchpoint(session: Session, shop_id: ShopId, touch: Touch) -> bool:
     """Keep a touchpoint once. Returns False when it was known."""
     insert = dialect_insert(session)
-    once = insert(TouchpointRow).values(shop_id=shop_id, **asdict(touch)).on_conflict_do_nothing()
+    values = asdict(touch) | {"product_ids": json.dumps(touch.product_ids) if touch.product_ids else None}
+    once = insert(TouchpointRow).values(shop_id=shop_id, **values).on_conflict_do_nothing()
     return session.execute(once.returning(TouchpointRow.touchpoint_id)).scalar_one_or_none() is not None
 
 
@@ -125,8 +46,8 @@ def touches_of(session: Session, shop_id: ShopId, decision_ids: Collection[Decis
     """Everything done with the offers of some decisions, in time."""
     found: list[Touch] = []
     for batch in batches(sorted(set(decision_ids))):
-        rows = select(TouchpointRow).where(TouchpointRow.shop_id == shop_id, TouchpointRow.decision_id.in_(batch))
-        found += [_touch(row) for row in session.scalars(rows)]
+        about = (TouchpointRow.shop_id == shop_id, TouchpointRow.decision_id.in_(batch))
+        found += [touch_from(row) for row in session.execute(select(TouchpointRow.__table__).where(*about))]
     return sorted(found, key=lambda touch: (touch.occurred_at, touch.decision_id, touch.offer_id, touch.kind))
 
 
@@ -242,17 +163,6 @@ def credit_totals(
     )
     totals = [CreditTotal(row[0], row[1], row[2], int(row[3]), int(row[4]), int(row[5])) for row in rows]
     return sorted(totals, key=lambda total: (total.currency, total.credit_class, total.book or ""))
-
-
-def _touch(row: TouchpointRow) -> Touch:
-    return Touch(
-        decision_id=DecisionId(row.decision_id),
-        offer_id=OfferId(row.offer_id),
-        variant_id=VariantId(row.variant_id),
-        kind=row.kind,
-        placement=row.placement,
-        occurred_at=row.occurred_at,
-    )
 
 
 def _changeset(row: Row[Any]) -> Changeset:

@@ -2,7 +2,8 @@
 
 from sqlalchemy.orm import Session
 
-from shopify_upsell.attribution.store import TOUCHPOINT_KINDS, Touch, add_touchpoint
+from shopify_upsell.attribution.store import add_touchpoint
+from shopify_upsell.attribution.touches import TOUCHPOINT_KINDS, Touch
 from shopify_upsell.core import InvalidInput, ShopId
 
 __all__ = ["Touch", "record_touchpoint"]

@@ -7,6 +7,7 @@ import click
 
 from shopify_upsell.attribution.settle import settle_orders
 from shopify_upsell.cli.joined import joined_parts, require_shop
+from shopify_upsell.customers.order_signals import refresh_order_signals
 from shopify_upsell.jobs.queue import JobRequest, enqueue
 from shopify_upsell.jobs.worker import utc_now
 from shopify_upsell.ledger.importing import ImportReport, read_orders
@@ -50,6 +51,7 @@ def import_orders(
             report = record_orders(session, shop.shop_id, orders, skip_bad_rows=skip_bad_rows, progress=progress)
             for batch in batches(report.changed_order_ids):
                 settle_orders(session, shop.shop_id, batch, parts.keyring)
+                refresh_order_signals(session, shop.shop_id, batch)
             count_orders(session, shop.shop_id, report.changed_order_ids)
             if learn and report.changed_order_ids:
                 now = utc_now()

@@ -14,6 +14,8 @@ from shopify_upsell.cli.matrix import matrix
 from shopify_upsell.cli.operators import jobs, shops
 from shopify_upsell.cli.reports import report
 from shopify_upsell.cli.serving import clock, devstore, openapi, routes, web, worker
+from shopify_upsell.cli.signals import signals
+from shopify_upsell.cli.statements import export, statement
 from shopify_upsell.core import UpsellError
 
 
@@ -55,6 +57,7 @@ for command in (
     decide,
     demo,
     devstore,
+    export,
     import_orders,
     jobs,
     matrix,
@@ -62,6 +65,8 @@ for command in (
     report,
     routes,
     shops,
+    signals,
+    statement,
     web,
     worker,
 ):

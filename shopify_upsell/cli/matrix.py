@@ -17,7 +17,11 @@ from shopify_upsell.matrix.said import PairWord
 from shopify_upsell.matrix.store import KINDS, WITH, companions_of, latest_build, words_on
 from shopify_upsell.matrix.upkeep import LEARNING
 
-LEARNERS = {"evaluate": "shopify_upsell.cli.evaluation", "timing": "shopify_upsell.cli.timing"}
+LEARNERS = {
+    "cohorts": "shopify_upsell.cli.cohorts",
+    "evaluate": "shopify_upsell.cli.evaluation",
+    "timing": "shopify_upsell.cli.timing",
+}
 """Subcommands that learn in this process, by module: they are slow to import, so only those who ask for them wait."""
 
 AN_ID = click.IntRange(1, LARGEST_ID)

@@ -3,7 +3,7 @@
 import csv
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import TextIO
@@ -16,7 +16,7 @@ from shopify_upsell.core import LARGEST_ID, InvalidInput, ProductId, ShopId
 from shopify_upsell.jobs.worker import utc_now
 from shopify_upsell.ledger.store import catalog_entries, products_by_id
 from shopify_upsell.matrix.companion import Companion
-from shopify_upsell.matrix.said import LEARNED, MERCHANT, MERCHANT_WORDS, PairWord
+from shopify_upsell.matrix.said import LEARNED, MERCHANT, MERCHANT_WORDS, PairWord, check_word
 from shopify_upsell.matrix.store import KINDS, companions_of, say, take_back, words_on
 
 HEADER = (
@@ -89,6 +89,8 @@ def _word_row(word: PairWord) -> dict[str, object]:
         "word": LEARNED_EDGE if word.source == LEARNED else word.reason,
         "note": word.note,
     }
+    if word.window is not None:
+        row |= {"first_day": word.window[0], "last_day": word.window[1]}
     if word.source == LEARNED:
         row |= {"observed": word.observed, "expected": word.expected, "upper_bound": word.upper_bound}
         row |= {"anchor_count": word.n, "review_at": word.review_at.isoformat() if word.review_at else ""}
@@ -110,6 +112,7 @@ class Said:
     companion_id: ProductId
     word: str
     note: str
+    window: tuple[int, int] | None
 
 
 @click.command("import")
@@ -118,9 +121,10 @@ class Said:
 def import_pairs(domain: str, file: Path) -> None:
     """Take the merchant's word on pairs from FILE, a CSV, whole or not at all. It wins over what is learned.
 
-    Columns: anchor_product_id, companion_product_id, word, and optionally note. Words: blocked (never offered), lifted
-    (offered although learned not to be), pinned (comes first), clear (what is learned holds again). Rows with other
-    words that `export` writes, and other columns, are passed over.
+    Columns: anchor_product_id, companion_product_id, word, and optionally note, first_day, last_day. Words: blocked
+    (never offered), lifted (offered although learned not to be), pinned (comes first), timed (only from first_day to
+    last_day after delivery), clear (what is learned holds again). Rows with other words that `export` writes, and
+    other columns, are passed over.
     """
     said, bad = _read(file)
     parts, now = joined_parts(), utc_now()
@@ -171,8 +175,26 @@ def _read_row(
     elif (anchor, companion) in said:
         bad.append((line_number, f"the pair stands in line {said[anchor, companion].line_number} too"))
     else:
-        note = (row.get("note") or "").strip()[:500]
-        said[anchor, companion] = Said(line_number, anchor, companion, word, note)
+        _believe(
+            row, Said(line_number, anchor, companion, word, (row.get("note") or "").strip()[:500], None), said, bad
+        )
+
+
+def _believe(row: dict[str, str | None], one: Said, said: dict[tuple[ProductId, ProductId], Said], bad: Bad) -> None:
+    """Take the row with its days, if they are days and the word can be said with them."""
+    days = [(row.get(name) or "").strip() for name in ("first_day", "last_day")]
+    window = (int(days[0]), int(days[1])) if all(day.isdigit() and len(day) < 6 for day in days) else None
+    if any(days) and window is None:
+        bad.append((one.line_number, "first_day and last_day are not both whole numbers"))
+        return
+    taken = replace(one, window=window)
+    if taken.word != CLEARED:
+        try:
+            check_word(_word_of(taken))
+        except InvalidInput as wrong:
+            bad.append((one.line_number, wrong.message))
+            return
+    said[one.anchor_id, one.companion_id] = taken
 
 
 def _id(text: str | None) -> ProductId | None:
@@ -195,11 +217,11 @@ def _unknown_products(session: Session, shop_id: ShopId, said: Sequence[Said]) -
 def _take(session: Session, shop_id: ShopId, said: Sequence[Said], now: datetime) -> None:
     for one in said:
         if one.word == CLEARED:
-            take_back(session, shop_id, one.anchor_id, one.companion_id)
+            take_back(session, shop_id, one.anchor_id, one.companion_id, now)
         else:
-            say(
-                session,
-                shop_id,
-                PairWord(one.anchor_id, one.companion_id, MERCHANT, one.word, 0.0, 0, None, note=one.note),
-                now,
-            )
+            say(session, shop_id, _word_of(one), now)
+
+
+def _word_of(one: Said) -> PairWord:
+    pair = (one.anchor_id, one.companion_id)
+    return PairWord(*pair, MERCHANT, one.word, 0.0, 0, None, note=one.note, window=one.window)

@@ -8,6 +8,7 @@ from sqlalchemy import ForeignKey, Text, delete, func, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from shopify_upsell.core import CustomerId, ProductId, ShopId
+from shopify_upsell.customers.signal_store import erase_signals_of, move_signals
 from shopify_upsell.customers.subjects import customer_subject, visitor_subject
 from shopify_upsell.customers.suppression import Suppression
 from shopify_upsell.database import Base, ExternalId, UtcDateTime, dialect_insert
@@ -45,13 +46,14 @@ def suppressions_of(
 
 
 def merge_visitor(session: Session, shop_id: ShopId, visitor_id: str, customer_id: CustomerId, now: datetime) -> int:
-    """Give the customer what they asked for before they logged in; return how many wishes moved.
+    """Give the customer what they asked for and did before they logged in; return how many wishes moved.
 
     The visitor's own rows go: another person may use the same browser after the customer logs out.
     """
     visitor, customer = visitor_subject(visitor_id), customer_subject(customer_id)
     wishes = suppressions_of(session, shop_id, [visitor], now=now)
     _keep_the_longer(session, shop_id, [replace(wish, subject=customer) for wish in wishes])
+    move_signals(session, shop_id, visitor, customer)
     erase_subject(session, shop_id, visitor)
     return len(wishes)
 
@@ -64,7 +66,7 @@ def erase_subject(session: Session, shop_id: ShopId, subject: str) -> int:
         .where(SuppressionRow.shop_id == shop_id, SuppressionRow.subject == subject)
     )
     session.execute(delete(SuppressionRow).where(SuppressionRow.shop_id == shop_id, SuppressionRow.subject == subject))
-    return int(count or 0)
+    return int(count or 0) + erase_signals_of(session, shop_id, subject)
 
 
 def _keep_the_longer(session: Session, shop_id: ShopId, wishes: Sequence[Suppression]) -> None:

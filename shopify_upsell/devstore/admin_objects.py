@@ -13,6 +13,7 @@ from typing import TypeAlias
 from shopify_upsell.devstore.amounts import decimal_text
 from shopify_upsell.devstore.catalogue import Product, Variant
 from shopify_upsell.devstore.orders import Order, OrderLine, Refund, RefundLine
+from shopify_upsell.devstore.selling_plans import plan_groups
 from shopify_upsell.devstore.shop import DevShop
 from shopify_upsell.devstore.webhook_bodies import SHOP_ID
 
@@ -95,6 +96,7 @@ def product_node(shop: DevShop, product: Product, origin: str) -> Node:
         "publishedAt": instant(since) if product.is_reachable else None,
         "isGiftCard": False,
         "requiresSellingPlan": False,
+        "sellingPlanGroups": plan_groups(product),
         "totalInventory": sum(shop.stock[variant.variant_id] or 0 for variant in product.variants),
         "tracksInventory": any(variant.stock is not None for variant in product.variants),
         "featuredMedia": media,
@@ -121,9 +123,20 @@ def variant_node(shop: DevShop, variant: Variant) -> Node:
         "sellableOnlineQuantity": stock if stock is not None else 0,
         "inventoryQuantity": stock,
         "inventoryPolicy": "DENY",
+        "inventoryItem": _inventory_item(shop, variant),
         "requiresComponents": False,
         "updatedAt": instant(shop.world.now),
         "product": {"id": f"gid://shopify/Product/{variant.product_id}"},
+    }
+
+
+def _inventory_item(shop: DevShop, variant: Variant) -> Node:
+    cost = None if variant.cost is None else decimal_text(variant.cost, shop.currency)
+    return {
+        "__typename": "InventoryItem",
+        "id": f"gid://shopify/InventoryItem/{variant.variant_id}",
+        "tracked": variant.stock is not None,
+        "unitCost": None if cost is None else {"amount": cost, "currencyCode": shop.currency},
     }
 
 

@@ -51,7 +51,7 @@ DURABLES = (
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """One size of a product. `stock` of None means that Shopify does not track it. Prices in minor units."""
+    """One size of a product. `stock` None: Shopify does not track it; `cost` None: nobody entered one. Minor units."""
 
     variant_id: int
     product_id: int
@@ -60,6 +60,7 @@ class Variant:
     sku: str
     price: int
     stock: int | None
+    cost: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +106,9 @@ def make_catalogue() -> tuple[Product, ...]:
     products += [_durable_product(first_durable + at, row) for at, row in enumerate(DURABLES)]
     return tuple(_with_exceptions(product) for product in products)
 
+
+COST_PERCENT = 35
+"""Of the price; products of one size have no cost, as in shops where nobody entered one."""
 
 DISCONTINUED = "Green Tea Night Balm"
 UNLISTED = "Ceramic Dish"
@@ -171,6 +175,7 @@ def _variants(number: int, sizes: tuple[tuple[str, int], ...]) -> tuple[Variant,
             sku=f"GG-{number + 1:03d}-{position}",
             price=price,
             stock=5000 if len(sizes) > 1 else None,
+            cost=price * COST_PERCENT // 100 if len(sizes) > 1 else None,
         )
         for position, (size, price) in enumerate(sizes, start=1)
     )

@@ -9,6 +9,7 @@ import requests
 from flask import Blueprint, Response, jsonify, request
 from flask.typing import ResponseReturnValue
 
+from shopify_upsell.devstore.aftercare import add_aftercare_switches
 from shopify_upsell.devstore.cart import CartRefused
 from shopify_upsell.devstore.dev_orders import add_order_switches
 from shopify_upsell.devstore.oauth import make_id_token
@@ -131,4 +132,5 @@ def make_dev_api(shop: DevShop, pages: Pages) -> Blueprint:
     views.add_url_rule("/install", view_func=dev.install, methods=["POST"])
     views.add_url_rule("/webhooks/flush", view_func=dev.flush, methods=["POST"])
     add_order_switches(views, shop)
+    add_aftercare_switches(views, shop)
     return views

@@ -117,8 +117,13 @@ def subject_of(topic: str, payload: Mapping[str, Any]) -> str | None:
         return _named("order", edit.get("order_id") if isinstance(edit, dict) else None)
     if topic.startswith("orders/"):
         return _named("order", payload.get("id"))
-    if topic.startswith("refunds/"):
+    if topic.startswith(("refunds/", "fulfillments/", "fulfillment_events/", "disputes/")):
         return _named("order", payload.get("order_id"))
+    if topic.startswith("returns/"):
+        order = payload.get("order")
+        return _named("order", order.get("id") if isinstance(order, dict) else payload.get("order_id"))
+    if topic == "customers_email_marketing_consent/update":
+        return _named("customer", payload.get("customer_id"))
     if topic.startswith("customers/"):
         customer = payload.get("customer")
         return _named("customer", customer.get("id") if isinstance(customer, dict) else payload.get("id"))

@@ -4,9 +4,11 @@ from collections.abc import Sequence
 
 from sqlalchemy.orm import Session
 
+from shopify_upsell.attribution.journeys import forget_touches_of
 from shopify_upsell.core import Announcement, CustomerId, gid
 from shopify_upsell.customers.store import erase_subject
 from shopify_upsell.customers.subjects import customer_subject
+from shopify_upsell.customers.upkeep import erase_courtesy
 from shopify_upsell.inbox.store import erase_bodies_of
 from shopify_upsell.jobs.queue import Job
 from shopify_upsell.ledger.store import forget_customer, order_ids_of_customer
@@ -22,6 +24,8 @@ def forget(session: Session, job: Job) -> Sequence[Announcement]:
     erase_bodies_of(session, job.shop_id, subjects)
     forget_customer(session, job.shop_id, customer_id)
     erase_subject(session, job.shop_id, customer_subject(customer_id))
+    erase_courtesy(session, job.shop_id, customer_subject(customer_id))
+    forget_touches_of(session, job.shop_id, [customer_subject(customer_id)])
     erase_decisions_of(session, job.shop_id, customer_subject(customer_id))
     erase_exports_naming(session, job.shop_id, f'"{gid("Customer", customer_id)}"')
     complete_privacy_request(

@@ -4,6 +4,7 @@ One shape for both sources means one reading of it: what reconciliation finds is
 """
 
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any
 
 from shopify_upsell.core import InvalidInput, parse_gid
@@ -57,6 +58,7 @@ def product_document(node: Node) -> dict[str, Any]:
         "image": {"src": url} if url else None,
         "gift_card": node.get("isGiftCard"),
         "requires_selling_plan": node.get("requiresSellingPlan"),
+        "selling_plans": _plans(node),
         "variants": [_variant(variant) for variant in _nodes(node["variants"])],
     }
 
@@ -70,7 +72,58 @@ def _variant(node: Node) -> dict[str, Any]:
         "price": node["price"],
         "available": node.get("availableForSale"),
         "requires_components": node.get("requiresComponents"),
+        "inventory_policy": (node.get("inventoryPolicy") or "deny").lower(),
+        **_inventory(node),
     }
+
+
+def _inventory(node: Node) -> dict[str, Any]:
+    """Stock where it is counted, and what a piece costs, which the shop's staff may keep to themselves."""
+    item = node.get("inventoryItem") or {}
+    cost = item.get("unitCost")
+    return {
+        "inventory_quantity": node.get("inventoryQuantity"),
+        "inventory_management": "shopify" if item.get("tracked", True) else None,
+        "unit_cost": {"amount": cost["amount"], "currency_code": cost["currencyCode"]} if cost else None,
+    }
+
+
+def _plans(node: Node) -> list[dict[str, Any]] | None:
+    """Plans of subscriptions; pre-orders and trials are no regular delivery. None: the document does not tell."""
+    if node.get("sellingPlanGroups") is None:
+        return None
+    groups = _nodes(node["sellingPlanGroups"])
+    plans = [plan for group in groups for plan in _nodes(group["sellingPlans"])]
+    return [_plan(plan) for plan in plans if plan.get("category") == "SUBSCRIPTION"]
+
+
+def _plan(node: Node) -> dict[str, Any]:
+    billed, delivered = node.get("billingPolicy") or {}, node.get("deliveryPolicy") or {}
+    return {
+        "id": parse_gid(node["id"], "SellingPlan"),
+        "name": node.get("name"),
+        "percentage_off_basis_points": _percentage_off(node.get("pricingPolicies") or []),
+        "deliveries": _deliveries(billed, delivered),
+    }
+
+
+def _percentage_off(policies: list[Node]) -> int | None:
+    """A plain percentage on every delivery; None for amounts, prices and changes over time."""
+    if not policies:
+        return 0
+    value = policies[0].get("adjustmentValue") or {}
+    if len(policies) > 1 or policies[0].get("adjustmentType") != "PERCENTAGE" or value.get("percentage") is None:
+        return None
+    share = Decimal(str(value["percentage"])) * 100
+    return int(share) if share == int(share) else None
+
+
+def _deliveries(billed: Node, delivered: Node) -> int:
+    """Deliveries that one payment covers: paid every three months for monthly ones is three."""
+    if billed.get("interval") is None or billed.get("interval") != delivered.get("interval"):
+        return 1
+    paid, sent = billed.get("intervalCount") or 1, delivered.get("intervalCount") or 1
+    return paid // sent if sent > 0 and paid % sent == 0 else 1
 
 
 def _line(node: Node) -> dict[str, Any]:

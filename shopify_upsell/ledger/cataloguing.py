@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from shopify_upsell.core import ProductId, RetryLater, ShopId, VariantId
+from shopify_upsell.ledger.catalog import plans_to_json
 from shopify_upsell.ledger.facts import NEVER, ProductFact, VariantFact
 from shopify_upsell.ledger.rows import ProductRows, product_fact, product_rows
 from shopify_upsell.ledger.tables import ProductRow, VariantRow, batches, lock_products, put_rows
@@ -48,14 +49,32 @@ def shop_currency(session: Session, shop_id: ShopId) -> str:
 def _wanted(shop_id: ShopId, held: ProductRows | None, told: list[ProductFact], *, is_deleted: bool) -> ProductRows:
     versions = ([product_fact(held)] if held is not None else []) + told
     newest = max(versions, key=lambda fact: fact.version)
+    # Nor what a piece costs and which plans there are: the newest document that told is believed.
+    details = max((fact for fact in versions if fact.details_at is not None), key=_told_last, default=newest)
     # Webhooks do not say whether a product is a gift card or needs a selling plan, the Admin API does; once heard,
     # it is believed, because offering such a product by mistake is worse than not offering it.
     merged = replace(
         newest,
         is_gift_card=any(fact.is_gift_card for fact in versions),
         requires_selling_plan=any(fact.requires_selling_plan for fact in versions),
+        selling_plans=details.selling_plans,
+        details_at=details.details_at,
+        variants=_with_costs(newest.variants, details.variants),
     )
     return product_rows(shop_id, merged, is_deleted=is_deleted or (held is not None and held.is_deleted))
+
+
+def _told_last(fact: ProductFact) -> tuple[datetime, str]:
+    """Order of telling; of two documents at one moment the greater text, so that the order of arrival is no matter."""
+    costs = sorted(
+        (variant.variant_id, -1 if variant.unit_cost is None else variant.unit_cost) for variant in fact.variants
+    )
+    return fact.details_at or fact.version.at, f"{plans_to_json(fact.selling_plans)}{costs}"
+
+
+def _with_costs(variants: Sequence[VariantFact], told: Sequence[VariantFact]) -> tuple[VariantFact, ...]:
+    cost_by_variant = {variant.variant_id: variant.unit_cost for variant in told}
+    return tuple(replace(one, unit_cost=cost_by_variant.get(one.variant_id)) for one in variants)
 
 
 def _write(

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from shopify_upsell.core import CustomerId, LineId, OrderId, ProductId, VariantId, digest_of
+from shopify_upsell.ledger.catalog import SellingPlan
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -125,7 +126,10 @@ class OrderFact:
 
 @dataclass(frozen=True, slots=True)
 class VariantFact:
-    """A variant. Units: `price` in minor units of the shop's currency."""
+    """A variant. Units: `price` and `unit_cost` in minor units of the shop's currency; `stock` pieces.
+
+    `unit_cost` None: the shop tells none. `stock` None: not counted.
+    """
 
     variant_id: VariantId
     position: int
@@ -134,11 +138,17 @@ class VariantFact:
     price: int
     is_available: bool
     requires_components: bool
+    unit_cost: int | None = None
+    inventory_policy: str = "deny"
+    stock: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ProductFact:
-    """A product as one delivery describes it. `currency` is the shop's."""
+    """A product as one delivery describes it. `currency` is the shop's.
+
+    `details_at`: version of the document that told `selling_plans` and the variants' costs; None: nobody has yet.
+    """
 
     product_id: ProductId
     version: Version
@@ -153,3 +163,5 @@ class ProductFact:
     image_url: str | None
     currency: str
     variants: tuple[VariantFact, ...]
+    selling_plans: tuple[SellingPlan, ...] = ()
+    details_at: datetime | None = None

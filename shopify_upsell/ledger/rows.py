@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from shopify_upsell.core import CustomerId, LineId, OrderId, ShopId, VariantId
+from shopify_upsell.ledger.catalog import plans_from_json, plans_to_json
 from shopify_upsell.ledger.facts import EPOCH, NEVER, LineFact, OrderFact, ProductFact, VariantFact, Version
 from shopify_upsell.ledger.revenue import Booking, LineBooking
 
@@ -124,6 +125,8 @@ def product_rows(shop_id: ShopId, fact: ProductFact, *, is_deleted: bool) -> Pro
         "product_type": fact.product_type,
         "vendor": fact.vendor,
         "image_url": fact.image_url,
+        "selling_plans": plans_to_json(fact.selling_plans),
+        "details_at": fact.details_at,
         "is_deleted": is_deleted,
         "version_at": fact.version.at,
         "version_triggered_at": fact.version.triggered_at,
@@ -141,6 +144,9 @@ def product_rows(shop_id: ShopId, fact: ProductFact, *, is_deleted: bool) -> Pro
             "currency": fact.currency,
             "is_available": variant.is_available,
             "requires_components": variant.requires_components,
+            "unit_cost_minor_units": variant.unit_cost,
+            "inventory_policy": variant.inventory_policy,
+            "stock": variant.stock,
         }
         for variant in fact.variants
     }
@@ -172,9 +178,14 @@ def product_fact(rows: ProductRows) -> ProductFact:
                 price=row["price_minor_units"],
                 is_available=row["is_available"],
                 requires_components=row["requires_components"],
+                unit_cost=row["unit_cost_minor_units"],
+                inventory_policy=row["inventory_policy"],
+                stock=row["stock"],
             )
             for row in variants
         ),
+        selling_plans=plans_from_json(product["selling_plans"]),
+        details_at=product["details_at"],
     )
 
 

@@ -9,8 +9,10 @@ from sqlalchemy.orm import Session
 
 from shopify_upsell.core import CustomerId, LineId, OrderId, ProductId, ShopId, VariantId
 from shopify_upsell.ledger.booked import Basket, BookedLine, BookedOrder, EditChange, LedgerTotal, SoldLine, TokenUse
-from shopify_upsell.ledger.catalog import CatalogEntry, Product, Variant
+from shopify_upsell.ledger.catalog import CatalogEntry, Product, Variant, plans_from_json
 from shopify_upsell.ledger.facts import IMPORT_SOURCE
+from shopify_upsell.ledger.owned import OwnedProduct, ProductHealth
+from shopify_upsell.ledger.ownership import owned_products, product_health
 from shopify_upsell.ledger.rows import customer_digest
 from shopify_upsell.ledger.tables import (
     KNOWN_ORDER,
@@ -28,7 +30,10 @@ from shopify_upsell.ledger.tables import (
 )
 from shopify_upsell.money import Money
 
-__all__ = ["Basket", "BookedLine", "BookedOrder", "EditChange", "LedgerTotal", "Product", "TokenUse", "Variant"]
+__all__ = [
+    "Basket", "BookedLine", "BookedOrder", "EditChange", "LedgerTotal", "OwnedProduct", "Product", "ProductHealth",
+    "TokenUse", "Variant", "owned_products", "product_health",
+]  # fmt: skip
 
 PAGE = 10_000
 """Orders read at once for baskets, well below 4 s."""
@@ -313,6 +318,9 @@ def _variant(row: Row[Any]) -> Variant:
         price=Money(row.price_minor_units, row.currency),
         is_available=row.is_available,
         requires_components=row.requires_components,
+        unit_cost_minor_units=row.unit_cost_minor_units,
+        inventory_policy=row.inventory_policy,
+        quantity=row.stock,
     )
 
 
@@ -330,6 +338,7 @@ def _product(row: Row[Any], variants: tuple[Variant, ...]) -> Product:
         image_url=row.image_url,
         is_deleted=row.is_deleted,
         variants=variants,
+        selling_plans=plans_from_json(row.selling_plans),
     )
 
 

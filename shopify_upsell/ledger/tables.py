@@ -25,7 +25,11 @@ MOST_LOCKS = 100
 
 
 class ProductRow(Base):
-    """A product as Shopify last described it."""
+    """A product as Shopify last described it.
+
+    `selling_plans`: JSON list. `details_at`: version of the document that last told plans and costs, which webhooks
+    never tell; None until one has.
+    """
 
     __tablename__ = "product"
 
@@ -40,6 +44,8 @@ class ProductRow(Base):
     product_type: Mapped[str] = mapped_column(Text, default="")
     vendor: Mapped[str] = mapped_column(Text, default="")
     image_url: Mapped[str | None] = mapped_column(Text)
+    selling_plans: Mapped[str] = mapped_column(Text, default="[]", server_default="[]")
+    details_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     is_deleted: Mapped[bool] = mapped_column(default=False)
     version_at: Mapped[datetime] = mapped_column(UtcDateTime)
     version_triggered_at: Mapped[datetime] = mapped_column(UtcDateTime)
@@ -47,7 +53,7 @@ class ProductRow(Base):
 
 
 class VariantRow(Base):
-    """A variant and its price in the shop's currency."""
+    """A variant and its price in the shop's currency. `stock` None: not counted."""
 
     __tablename__ = "variant"
     __table_args__ = (Index("ix_variant_variant", "shop_id", "variant_id"),)
@@ -62,6 +68,9 @@ class VariantRow(Base):
     currency: Mapped[str] = mapped_column(Text)
     is_available: Mapped[bool] = mapped_column(default=True)
     requires_components: Mapped[bool] = mapped_column(default=False)
+    unit_cost_minor_units: Mapped[int | None] = mapped_column(BigInteger)
+    inventory_policy: Mapped[str] = mapped_column(Text, default="deny", server_default="deny")
+    stock: Mapped[int | None] = mapped_column(BigInteger)
 
 
 class OrderRow(Base):
@@ -69,7 +78,7 @@ class OrderRow(Base):
 
     __tablename__ = "sales_order"
     __table_args__ = (
-        Index("ix_sales_order_customer", "shop_id", "customer_id"),
+        Index("ix_sales_order_customer_time", "shop_id", "customer_id", "ordered_at"),
         Index("ix_sales_order_ordered_at", "shop_id", "ordered_at"),
         Index("ix_sales_order_checkout", "shop_id", "checkout_token"),
     )
@@ -96,7 +105,10 @@ class OrderRow(Base):
 
 
 class OrderLineRow(Base):
-    """One line of an order and what it is worth now. All amounts: shop currency, ex tax and shipping."""
+    """One line of an order and what it is worth now. All amounts: shop currency, ex tax and shipping.
+
+    Presentment columns: the same in the shopper's currency; null where that is the shop's, or Shopify did not tell.
+    """
 
     __tablename__ = "order_line"
     __table_args__ = (
@@ -122,10 +134,17 @@ class OrderLineRow(Base):
     current_quantity: Mapped[int | None] = mapped_column(BigInteger)
     is_gift_card: Mapped[bool] = mapped_column(default=False)
     offer_token: Mapped[str | None] = mapped_column(Text)
+    presentment_unit_price_minor_units: Mapped[int | None] = mapped_column(BigInteger)
+    presentment_discount_minor_units: Mapped[int | None] = mapped_column(BigInteger)
+    presentment_tax_minor_units: Mapped[int | None] = mapped_column(BigInteger)
+    presentment_net_minor_units: Mapped[int | None] = mapped_column(BigInteger)
 
 
 class RefundRow(Base):
-    """A refund. `discrepancy`, decimal text: what it gave back beyond (below 0) or short of (above 0) its lines."""
+    """A refund. `discrepancy`, decimal text: what it gave back beyond (below 0) or short of (above 0) its lines.
+
+    Presentment columns: the same in the shopper's currency; null where Shopify told none other than the shop's.
+    """
 
     __tablename__ = "refund"
     __table_args__ = (Index("ix_refund_order", "shop_id", "order_id"),)
@@ -136,6 +155,8 @@ class RefundRow(Base):
     refunded_at: Mapped[datetime] = mapped_column(UtcDateTime)
     currency: Mapped[str | None] = mapped_column(Text)
     discrepancy: Mapped[str] = mapped_column(Text, default="0")
+    presentment_currency: Mapped[str | None] = mapped_column(Text)
+    presentment_discrepancy: Mapped[str | None] = mapped_column(Text)
     content_digest: Mapped[str] = mapped_column(Text)
 
 
@@ -150,6 +171,8 @@ class RefundLineRow(Base):
     quantity: Mapped[int] = mapped_column(BigInteger)
     subtotal: Mapped[str] = mapped_column(Text)
     tax: Mapped[str] = mapped_column(Text, default="0")
+    presentment_subtotal: Mapped[str | None] = mapped_column(Text)
+    presentment_tax: Mapped[str | None] = mapped_column(Text)
 
 
 class OrderEditRow(Base):

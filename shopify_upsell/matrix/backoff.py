@@ -19,11 +19,6 @@ FEW_ORDERS = 10
 BORROWED_WORTH = 5.0
 """Orders that the relatives' mean row is worth. Source: a pseudo-count; at 20 orders a product speaks for itself."""
 
-EXPLORATION_CAP = 0.05
-"""Largest share of showings that may go to companions without evidence. Source: reference `product.md` R021, R055;
-merchants may lower it.
-"""
-
 LEVELS = ("family", "subcategory", "category")
 
 

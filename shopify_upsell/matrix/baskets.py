@@ -28,13 +28,15 @@ class Baskets:
 
     Shape: `order_*` have one entry per order, ascending by (time, id). `entry_order` and `entry_product` have one entry
     per distinct (order, product), ascending; both hold positions, not ids.
-    Units: `order_time` in unix seconds; `order_customer` is a position in `customer_ids`, -1 for a guest.
+    Units: `order_time` and `order_arrived` (delivery, never before the order) in unix seconds; `order_customer` is a
+    position in `customer_ids`, -1 for a guest.
     """
 
     product_ids: Integers
     customer_ids: Integers
     order_ids: Integers
     order_time: Integers
+    order_arrived: Integers
     order_customer: Integers
     entry_order: NDArray[np.int32]
     entry_product: NDArray[np.int32]
@@ -72,6 +74,7 @@ class Baskets:
             self,
             order_ids=self.order_ids[first:last],
             order_time=self.order_time[first:last],
+            order_arrived=self.order_arrived[first:last],
             order_customer=self.order_customer[first:last],
             entry_order=self.entry_order[low:high] - np.int32(first),
             entry_product=self.entry_product[low:high],
@@ -101,7 +104,8 @@ def baskets_from_lines(lines: OrderLines, *, now: int, listed: Integers | None =
     if listed is not None:
         bought, product_ids = product_ids, np.union1d(product_ids, listed)
         product = np.searchsorted(product_ids, bought)[product]
-    order_ids, order_time, customer, order = _orders(lines, kept)
+    orders, order = _orders(lines, kept)
+    customer = orders.customer
     customer_ids, order_customer = np.unique(customer, return_inverse=True)
     if len(customer_ids) and customer_ids[0] == GUEST:
         customer_ids, order_customer = customer_ids[1:], order_customer - 1
@@ -111,8 +115,9 @@ def baskets_from_lines(lines: OrderLines, *, now: int, listed: Integers | None =
     baskets = Baskets(
         product_ids=product_ids,
         customer_ids=customer_ids,
-        order_ids=order_ids,
-        order_time=order_time,
+        order_ids=orders.ids,
+        order_time=orders.time,
+        order_arrived=orders.arrived,
         order_customer=order_customer.reshape(-1).astype(np.int64),
         entry_order=entry_order.astype(np.int32),
         entry_product=entry_product.astype(np.int32),
@@ -120,18 +125,34 @@ def baskets_from_lines(lines: OrderLines, *, now: int, listed: Integers | None =
     return _capped(baskets)
 
 
-def _orders(lines: OrderLines, kept: NDArray[np.bool_]) -> tuple[Integers, Integers, Integers, Integers]:
-    """Number the orders by (time, id); give ids, times and customers, and each line's order number."""
+@dataclass(frozen=True)
+class _Orders:
+    """Orders ascending by (time, id)."""
+
+    ids: Integers
+    time: Integers
+    arrived: Integers
+    customer: Integers
+
+
+def _orders(lines: OrderLines, kept: NDArray[np.bool_]) -> tuple[_Orders, Integers]:
+    """Number the orders by (time, id); give them, and each line's order number.
+
+    Lines of one order that disagree count with the earliest time, the latest arrival and the greatest customer id.
+    """
     ids, order = np.unique(lines.order_id[kept], return_inverse=True)
     order = order.reshape(-1)
     time = np.full(len(ids), np.iinfo(np.int64).max, dtype=np.int64)
     np.minimum.at(time, order, lines.ordered_at[kept])
+    arrived = time.copy()
+    if lines.delivered_at is not lines.ordered_at:
+        np.maximum.at(arrived, order, lines.delivered_at[kept])
     customer = np.full(len(ids), GUEST, dtype=np.int64)
     np.maximum.at(customer, order, lines.customer_id[kept])
     by_time = np.lexsort((ids, time))
     rank = np.empty(len(ids), dtype=np.int64)
     rank[by_time] = np.arange(len(ids))
-    return ids[by_time], time[by_time], customer[by_time], rank[order]
+    return _Orders(ids[by_time], time[by_time], arrived[by_time], customer[by_time]), rank[order]
 
 
 def _capped(baskets: Baskets) -> Baskets:

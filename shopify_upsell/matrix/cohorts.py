@@ -11,8 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import ndtri
 
-from shopify_upsell.matrix.baskets import DAY
-from shopify_upsell.matrix.firsts import FirstPurchases
+from shopify_upsell.matrix.baskets import DAY, baskets_from_lines
+from shopify_upsell.matrix.firsts import FirstPurchases, first_purchases
+from shopify_upsell.matrix.lines import OrderLines
 from shopify_upsell.matrix.survival import BOUGHT, CENSORED, IncidenceCurve, cumulative_incidence
 
 TENURES_DAYS = (30, 60, 90, 180, 270, 365)
@@ -55,6 +56,18 @@ def cohort_shares(
             low, high = wilson_interval(bought, customers)
             rows.append(CohortShare(tenure, customers, bought, bought / customers, low, high))
     return rows
+
+
+def shares_of_products(
+    lines: OrderLines, anchor_id: int, target_id: int, *, now: int, tenures_days: tuple[int, ...] = TENURES_DAYS
+) -> list[CohortShare]:
+    """Do the same for product ids, straight from order lines; empty if one of the two never sold to a customer."""
+    baskets = baskets_from_lines(lines, now=now)
+    ids = baskets.product_ids
+    places = [int(place) for place in np.searchsorted(ids, [anchor_id, target_id])]
+    if any(place >= len(ids) for place in places) or [*ids[places]] != [anchor_id, target_id]:
+        return []
+    return cohort_shares(first_purchases(baskets), *places, now=now, tenures_days=tenures_days)
 
 
 def cohort_curve(firsts: FirstPurchases, anchor: int, target: int, *, now: int) -> IncidenceCurve:

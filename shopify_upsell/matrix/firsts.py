@@ -24,12 +24,13 @@ class FirstPurchases:
     """First purchases, ascending by (customer, time, product).
 
     Shape: equal-length 1-d arrays; customers and products are positions in the baskets' id columns.
-    Units: `time` in unix seconds.
+    Units: `time` of the order, and when it `arrived`, in unix seconds.
     """
 
     customer: Integers
     product: Integers
     time: Integers
+    arrived: Integers
     customer_count: int
     product_count: int
 
@@ -53,9 +54,8 @@ class FirstPurchases:
 
     def where(self, kept: NDArray[np.bool_]) -> FirstPurchases:
         """Keep only the rows for which `kept` is true."""
-        return FirstPurchases(
-            self.customer[kept], self.product[kept], self.time[kept], self.customer_count, self.product_count
-        )
+        columns = (self.customer[kept], self.product[kept], self.time[kept], self.arrived[kept])
+        return FirstPurchases(*columns, self.customer_count, self.product_count)
 
 
 def first_purchases(baskets: Baskets) -> FirstPurchases:
@@ -65,12 +65,12 @@ def first_purchases(baskets: Baskets) -> FirstPurchases:
     key = customer[is_known] * np.int64(max(baskets.product_count, 1)) + baskets.entry_product[is_known]
     # Entries ascend by time, and `unique` reports the first place of each key: that is the first purchase.
     distinct, first = np.unique(key, return_index=True)
-    time = baskets.order_time[baskets.entry_order[is_known]][first]
+    order = baskets.entry_order[is_known][first]
+    time, arrived = baskets.order_time[order], baskets.order_arrived[order]
     owner, product = np.divmod(distinct, np.int64(max(baskets.product_count, 1)))
     by_time = np.lexsort((product, time, owner))
-    return FirstPurchases(
-        owner[by_time], product[by_time], time[by_time], len(baskets.customer_ids), baskets.product_count
-    )
+    columns = (owner[by_time], product[by_time], time[by_time], arrived[by_time])
+    return FirstPurchases(*columns, len(baskets.customer_ids), baskets.product_count)
 
 
 def within_budget(firsts: FirstPurchases, pair_budget: int, *, seed: int) -> FirstPurchases:

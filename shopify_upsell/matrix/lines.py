@@ -1,7 +1,7 @@
 """Order lines, the one input that the product matrix learns from.
 
-Comes in: six equal-length columns of plain integers. Goes out: the same columns, checked, so that no later station has
-to ask whether an id is missing or a time is a float.
+Comes in: six equal-length columns of plain integers, and when the order arrived where that is known. Goes out: the same
+columns, checked, so that no later station has to ask whether an id is missing or a time is a float.
 """
 
 from __future__ import annotations
@@ -21,8 +21,9 @@ GUEST = -1
 class OrderLines:
     """What was bought, one entry per order line, in any order.
 
-    Shape: six 1-d arrays of one length; an order's lines share its id, customer and time.
-    Units: int64 ids (customer -1 is a guest), unix seconds, pieces, minor units of the shop's currency.
+    Shape: 1-d arrays of one length; an order's lines share its id, customer and times.
+    Units: int64 ids (customer -1 is a guest), unix seconds, pieces, minor units of the shop's currency. Without
+    `delivered_at`, waiting is counted from the order.
     Raises: ValueError naming the column that is not 1-d, not integer, of another length or out of range.
     """
 
@@ -32,10 +33,14 @@ class OrderLines:
     product_id: Integers
     quantity: Integers
     unit_price: Integers
+    delivered_at: Integers = None  # type: ignore[assignment]  # filled in below, so that every reader finds a column
 
     def __post_init__(self) -> None:
         for field in fields(self):
-            object.__setattr__(self, field.name, _integer_column(field.name, getattr(self, field.name)))
+            given = getattr(self, field.name)
+            # The fields come in turn: the times of ordering are a checked column by now.
+            column = self.ordered_at if given is None else _integer_column(field.name, given)
+            object.__setattr__(self, field.name, column)
         for field in fields(self):
             if len(getattr(self, field.name)) != len(self.order_id):
                 raise ValueError(

@@ -25,6 +25,7 @@ from shopify_upsell.matrix.choosing import (
     margin_factors,
 )
 from shopify_upsell.matrix.evidence import Companion, Evidence, PairCount, strongest_anchors
+from shopify_upsell.matrix.exploring import COLD_START
 from shopify_upsell.matrix.kinship import Kinship
 from shopify_upsell.matrix.ladders import Rung, available_rungs, ladders_of
 from shopify_upsell.matrix.negative import REVIEW_DAYS, NegativeEdge, edges_of
@@ -272,7 +273,7 @@ class Matrix:
     def _evidence(self, product: int, anchor: int, support: int, task: str) -> Evidence:
         ids, orders = self.parts.products.id, self.parts.bundle.orders_per_product
         if anchor < 0:
-            return Evidence(None, 0, 0.0, None, ("popularity",) if orders[product] else ("cold_start",))
+            return Evidence(None, 0, 0.0, None, ("popularity",) if orders[product] else (COLD_START,))
         count = PairCount(int(orders[anchor]), int(orders[product]), support, self.parts.bundle.order_count)
         sources = ["bought_together"] if count.association > 1 else []
         window = None

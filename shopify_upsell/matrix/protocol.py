@@ -128,6 +128,7 @@ def _only_orders(baskets: Baskets, orders: Integers) -> Baskets:
         baskets.customer_ids,
         baskets.order_ids[orders],
         baskets.order_time[orders],
+        baskets.order_arrived[orders],
         baskets.order_customer[orders],
         np.searchsorted(orders, baskets.entry_order[kept]).astype(np.int32),
         baskets.entry_product[kept],

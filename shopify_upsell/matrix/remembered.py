@@ -8,9 +8,11 @@ from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from threading import Lock
+from typing import Generic, TypeVar
 
 from shopify_upsell.core import ProductId, ShopId
-from shopify_upsell.matrix.companion import Companion
+
+T = TypeVar("T")
 
 MOST_ROWS = 2_000
 """Rows of up to 50 companions, about 10 KB each in memory: 20 MB a process at most."""
@@ -20,24 +22,22 @@ MOST_SHOPS = 10_000
 FRESH_SECONDS = 5.0
 """How long another process may serve the last build after a new one. Our choice: learning itself waits minutes."""
 
-Row = tuple[Companion, ...]
-
 Build = tuple[int, datetime | None]
 """Version and time: a shop that was erased and came back counts its versions from 1 again."""
 
 
-class RememberedRows:
-    """Rows of evidence, shared by the threads of one process."""
+class RememberedRows(Generic[T]):
+    """Rows of evidence, each a tuple of pieces, shared by the threads of one process."""
 
     def __init__(self, most_rows: int = MOST_ROWS) -> None:
         self._most_rows = most_rows
         self._lock = Lock()
         self._builds: OrderedDict[ShopId, tuple[Build, float]] = OrderedDict()
-        self._rows: OrderedDict[tuple[ShopId, Build, str, ProductId], Row] = OrderedDict()
+        self._rows: OrderedDict[tuple[ShopId, Build, str, ProductId], tuple[T, ...]] = OrderedDict()
 
     def find(
         self, shop_id: ShopId, kind: str, anchor_ids: Sequence[ProductId], *, clock: float
-    ) -> tuple[int, dict[ProductId, Row]] | None:
+    ) -> tuple[int, dict[ProductId, tuple[T, ...]]] | None:
         """Give the version and the anchors' rows, if all are remembered and the build is fresh.
 
         Units: `clock` in seconds that never go back.
@@ -47,7 +47,7 @@ class RememberedRows:
             if known is None or known[1] < clock:
                 return None
             build = known[0]
-            found: dict[ProductId, Row] = {}
+            found: dict[ProductId, tuple[T, ...]] = {}
             for anchor_id in anchor_ids:
                 key = (shop_id, build, kind, anchor_id)
                 row = self._rows.get(key)
@@ -58,7 +58,9 @@ class RememberedRows:
                     found[anchor_id] = row
             return build[0], found
 
-    def keep(self, shop_id: ShopId, build: Build, kind: str, rows: Mapping[ProductId, Row], *, clock: float) -> None:
+    def keep(
+        self, shop_id: ShopId, build: Build, kind: str, rows: Mapping[ProductId, tuple[T, ...]], *, clock: float
+    ) -> None:
         """Remember rows that were read just now; an empty row says that there is none."""
         with self._lock:
             self._builds[shop_id] = (build, clock + FRESH_SECONDS)

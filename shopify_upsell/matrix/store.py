@@ -6,22 +6,25 @@ The tables are in `tables`. Rows of the newest build are remembered by the proce
 import json
 import logging
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import BindParameter, Executable, Row, Select, and_, bindparam, delete, func, insert, select
+from sqlalchemy import BindParameter, Executable, and_, bindparam, delete, func, insert, select
 from sqlalchemy.orm import Session
 
-from shopify_upsell.core import InvalidInput, ProductId, ShopId, canonical_json
+from shopify_upsell.core import ProductId, ShopId, canonical_json
 from shopify_upsell.database import after_commit
 from shopify_upsell.matrix.companion import Companion
-from shopify_upsell.matrix.remembered import Build, RememberedRows
-from shopify_upsell.matrix.said import LEARNED, MERCHANT, MERCHANT_WORDS, PairWord
+from shopify_upsell.matrix.remembered import MOST_ROWS, Build, RememberedRows
 from shopify_upsell.matrix.tables import MatrixBuildRow, MatrixRow, NegativeEdgeRow
+from shopify_upsell.matrix.words_store import merchant_words, replace_learned_words, say, take_back, words_on
 
-__all__ = ["KINDS", "NEXT", "UPGRADE", "WITH", "MatrixBuildRow", "MatrixRow", "NegativeEdgeRow"]
+__all__ = [
+    "KINDS", "NEXT", "UPGRADE", "WITH", "MatrixBuildRow", "MatrixRow", "NegativeEdgeRow", "merchant_words",
+    "replace_learned_words", "say", "take_back", "words_on",
+]  # fmt: skip
 
 log = logging.getLogger(__name__)
 
@@ -31,10 +34,10 @@ KINDS = (WITH, NEXT, UPGRADE)
 
 MEMORY = "matrix_rows"
 
-Rows = dict[ProductId, tuple[Companion, ...]]
+REMEMBERED_FOR = timedelta(days=90)
+"""How long decisions are replayed with the build they name."""
 
-MOST_WORDS = 1_000
-"""Words read for one decision: 20 anchors with 50 each."""
+Rows = dict[ProductId, tuple[Companion, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +121,21 @@ def replace_kinds(
         after_commit(session, f"{MEMORY}:{shop_id}", lambda: memory.forget(shop_id))
 
 
+def prune_builds(session: Session, shop_id: ShopId, now: datetime) -> int:
+    """Forget builds that no decision of the last REMEMBERED_FOR can name. Returns how many.
+
+    A decision names the newest build of its moment, so the builds of that time stay, and the last one before it.
+    """
+    row = MatrixBuildRow
+    oldest = now - REMEMBERED_FOR
+    before = select(func.max(row.version)).where(row.shop_id == shop_id, row.learned_at <= oldest)
+    last_before = session.scalar(before)
+    if last_before is None:
+        return 0
+    old = delete(row).where(row.shop_id == shop_id, row.learned_at <= oldest, row.version < last_before)
+    return len(session.execute(old.returning(row.version)).all())
+
+
 def latest_build(session: Session, shop_id: ShopId) -> MatrixBuild | None:
     """The newest learning run, or None for a shop that never learned."""
     row = session.scalars(
@@ -126,49 +144,6 @@ def latest_build(session: Session, shop_id: ShopId) -> MatrixBuild | None:
     if row is None:
         return None
     return MatrixBuild(row.version, row.learned_at, row.order_count, row.product_count, row.pair_count)
-
-
-def words_on(session: Session, shop_id: ShopId, anchor_ids: Sequence[ProductId]) -> tuple[PairWord, ...]:
-    """What is said of pairs with these anchors, by learning and by the merchant, clearest evidence first."""
-    row = NegativeEdgeRow
-    wanted = _words(shop_id).where(row.anchor_product_id.in_(anchor_ids))
-    ordered = wanted.order_by(row.upper_bound, row.anchor_product_id, row.companion_product_id, row.source)
-    return tuple(_word(found) for found in session.execute(ordered.limit(MOST_WORDS)))
-
-
-def merchant_words(session: Session, shop_id: ShopId) -> tuple[PairWord, ...]:
-    """Every word of the merchant's, by pair."""
-    row = NegativeEdgeRow
-    wanted = _words(shop_id).where(row.source == MERCHANT)
-    ordered = wanted.order_by(row.anchor_product_id, row.companion_product_id)
-    return tuple(_word(found) for found in session.execute(ordered))
-
-
-def replace_learned_words(session: Session, shop_id: ShopId, words: Iterable[PairWord], now: datetime) -> None:
-    """Put the learned edges of a build in the place of the last ones. The merchant's words stay."""
-    row = NegativeEdgeRow
-    session.execute(delete(row).where(row.shop_id == shop_id, row.source == LEARNED))
-    values = [_values(shop_id, word, now) for word in words if word.source == LEARNED]
-    if values:
-        session.execute(insert(row), values)
-
-
-def say(session: Session, shop_id: ShopId, word: PairWord, now: datetime) -> None:
-    """Take the merchant's word on a pair: it wins over what is learned until it is taken back. Raises: InvalidInput."""
-    if word.source != MERCHANT or word.reason not in MERCHANT_WORDS:
-        raise InvalidInput(f"a merchant says one of {', '.join(MERCHANT_WORDS)}")
-    take_back(session, shop_id, *word.pair)
-    session.execute(insert(NegativeEdgeRow).values(**_values(shop_id, word, now)))
-    anchor, companion = word.pair
-    said = {"anchor_product_id": anchor, "companion_product_id": companion, "word": word.reason}
-    log.info("merchant_said", extra={"shop_id": shop_id, **said})
-
-
-def take_back(session: Session, shop_id: ShopId, anchor_id: ProductId, companion_id: ProductId) -> None:
-    """Forget the merchant's word on a pair: what is learned holds again."""
-    row = NegativeEdgeRow
-    pair = (row.anchor_product_id == anchor_id, row.companion_product_id == companion_id)
-    session.execute(delete(row).where(row.shop_id == shop_id, *pair, row.source == MERCHANT))
 
 
 def _evidence_statement() -> Executable:
@@ -201,37 +176,19 @@ def _read_evidence(session: Session, shop_id: ShopId, anchor_ids: Sequence[Produ
     return build, companions
 
 
-def _memory(session: Session, shop_id: ShopId) -> RememberedRows | None:
+def remembered(
+    session: Session, shop_id: ShopId, name: str, *, most_rows: int = MOST_ROWS
+) -> RememberedRows[Any] | None:
     """The process's memory, if the session has one and is bound to this very shop: no other may be served from it."""
     memory = session.info.get("memory")
     if memory is None or session.info.get("shop_id") != shop_id:
         return None
-    remembered: RememberedRows = memory.setdefault(MEMORY, RememberedRows())
-    return remembered
+    rows: RememberedRows[Any] = memory.setdefault(name, RememberedRows(most_rows))
+    return rows
 
 
-def _words(shop_id: ShopId) -> Select[Any]:
-    table = NegativeEdgeRow.__table__
-    return select(table).where(NegativeEdgeRow.shop_id == shop_id)
-
-
-def _word(row: Row[Any]) -> PairWord:
-    return PairWord(
-        anchor_product_id=ProductId(row.anchor_product_id),
-        companion_product_id=ProductId(row.companion_product_id),
-        source=row.source,
-        reason=row.reason,
-        upper_bound=row.upper_bound,
-        n=row.n,
-        review_at=row.review_at,
-        observed=row.observed,
-        expected=row.expected,
-        note=row.note,
-    )
-
-
-def _values(shop_id: ShopId, word: PairWord, now: datetime) -> dict[str, object]:
-    return {"shop_id": shop_id, "said_at": now, **asdict(word)}
+def _memory(session: Session, shop_id: ShopId) -> RememberedRows[Companion] | None:
+    return remembered(session, shop_id, MEMORY)
 
 
 def _pack(companions: Sequence[Companion]) -> str:

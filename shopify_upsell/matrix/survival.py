@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import ndtri
+from scipy.special import ndtr, ndtri
 
 CENSORED, BOUGHT = 0, 1
 """Ending codes: still waiting when the data end; bought. Any larger code is a competing ending."""
@@ -71,6 +71,37 @@ def cumulative_incidence(days: ArrayLike, ending: ArrayLike, *, confidence: floa
     return IncidenceCurve(
         moments[is_step], incidence[is_step], low[is_step], high[is_step], at_risk[is_step], bought[is_step]
     )
+
+
+@dataclass(frozen=True)
+class LogRank:
+    """Whether two groups wait alike. Units: `statistic` chi-square with one degree of freedom, `p_value` 0 to 1."""
+
+    statistic: float
+    p_value: float
+
+
+def log_rank(days: ArrayLike, ending: ArrayLike, other_days: ArrayLike, other_ending: ArrayLike) -> LogRank:
+    """Compare two groups' waiting; endings other than BOUGHT are censored.
+
+    Shape: 1-d pairs of one length each.
+    Raises: ValueError if nobody bought while both groups still had somebody waiting.
+    Source: Mantel 1966, hypergeometric variance.
+    """
+    time = np.concatenate([np.asarray(days, np.float64), np.asarray(other_days, np.float64)])
+    is_event = np.concatenate([np.asarray(ending) == BOUGHT, np.asarray(other_ending) == BOUGHT])
+    is_first = np.arange(len(time)) < len(np.asarray(days))
+    excess, variance = 0.0, 0.0
+    for moment in np.unique(time[is_event]):
+        waiting, now = time >= moment, (time == moment) & is_event
+        n, first, events = int(waiting.sum()), int((waiting & is_first).sum()), int(now.sum())
+        share = first / n
+        excess += int((now & is_first).sum()) - events * share
+        variance += events * share * (1 - share) * (n - events) / (n - 1) if n > 1 else 0.0
+    if variance == 0:
+        raise ValueError("the groups never waited side by side")
+    statistic = excess**2 / variance
+    return LogRank(statistic, float(2 * ndtr(-(statistic**0.5))))
 
 
 def _incidence_variance(

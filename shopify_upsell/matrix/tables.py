@@ -5,10 +5,10 @@ Rows stay in this folder; `store` and `recording` give out plain values.
 
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, LargeBinary, Text
+from sqlalchemy import ForeignKey, Index, LargeBinary, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from shopify_upsell.database import Base, ExternalId, UtcDateTime
+from shopify_upsell.database import Base, ExternalId, OwnId, UtcDateTime
 
 
 class MatrixRow(Base):
@@ -71,7 +71,7 @@ class PairCountRow(Base):
 class NegativeEdgeRow(Base):
     """What is said of a directed pair: learned (replaced by every build), or by the merchant, whose word wins.
 
-    `reason` of a learned edge is `pair` or `kind`, of a merchant's word `blocked`, `lifted` or `pinned`. `observed`
+    `reason` of a learned edge is `pair` or `kind`, of a merchant's word one of `said.MERCHANT_WORDS`. `observed`
     and `expected` are purchases of the companion by owners of the anchor; `n` counts orders with the anchor.
     """
 
@@ -89,3 +89,33 @@ class NegativeEdgeRow(Base):
     said_at: Mapped[datetime] = mapped_column(UtcDateTime)
     review_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     note: Mapped[str] = mapped_column(Text, default="")
+    first_day: Mapped[int | None] = mapped_column()
+    last_day: Mapped[int | None] = mapped_column()
+
+
+class PairWordLogRow(Base):
+    """One thing that the merchant said of a pair, or that they took it back. Rows are added and never changed."""
+
+    __tablename__ = "pair_word_log"
+    __table_args__ = (Index("ix_pair_word_log_pair", "shop_id", "anchor_product_id", "companion_product_id"),)
+
+    entry_id: Mapped[int] = mapped_column(OwnId, primary_key=True, autoincrement=True)
+    shop_id: Mapped[int] = mapped_column(ForeignKey("shop.shop_id"))
+    anchor_product_id: Mapped[int] = mapped_column(ExternalId)
+    companion_product_id: Mapped[int] = mapped_column(ExternalId)
+    word: Mapped[str] = mapped_column(Text)
+    first_day: Mapped[int | None] = mapped_column()
+    last_day: Mapped[int | None] = mapped_column()
+    note: Mapped[str] = mapped_column(Text, default="")
+    said_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class MatrixTimingRow(Base):
+    """When the companions of one anchor may follow it, packed as JSON. Anchors without companions have no row."""
+
+    __tablename__ = "matrix_timing"
+
+    shop_id: Mapped[int] = mapped_column(ForeignKey("shop.shop_id"), primary_key=True)
+    anchor_product_id: Mapped[int] = mapped_column(ExternalId, primary_key=True)
+    words: Mapped[str] = mapped_column(Text)
+    version: Mapped[int] = mapped_column()

@@ -17,9 +17,13 @@ from shopify_upsell.core import OrderId, ProductId, RetryLater, ShopId
 from shopify_upsell.database import Database, bind_shop
 from shopify_upsell.jobs.queue import Job, hold, is_running_elsewhere
 from shopify_upsell.jobs.schedule import bring_forward
+from shopify_upsell.ledger.delivery import Experience, put_experience, read_experience
+from shopify_upsell.ledger.delivery_store import all_deliveries
 from shopify_upsell.ledger.store import catalog_entries, sold_lines
 from shopify_upsell.matrix.apart import pairs_apart
+from shopify_upsell.matrix.arrivals import arrivals
 from shopify_upsell.matrix.association import companions_from_tally
+from shopify_upsell.matrix.baskets import DAY
 from shopify_upsell.matrix.ladders import SIZE
 from shopify_upsell.matrix.learning import learn
 from shopify_upsell.matrix.lines import GUEST, OrderLines
@@ -36,10 +40,13 @@ from shopify_upsell.matrix.store import (
     MatrixBuild,
     latest_build,
     merchant_words,
+    prune_builds,
     replace_kinds,
     replace_learned_words,
 )
 from shopify_upsell.matrix.tally import Tally, tally_of
+from shopify_upsell.matrix.timing_store import replace_timing
+from shopify_upsell.matrix.timing_words import Words, timing_words
 
 log = logging.getLogger(__name__)
 
@@ -66,6 +73,7 @@ class Sold:
     lines: OrderLines
     products: Products
     tally: Tally
+    experience: Experience
     uncounted: tuple[OrderId, ...]
 
 
@@ -76,6 +84,8 @@ class Taught:
     tally: Tally
     rows: dict[str, Rows]
     edges: tuple[PairWord, ...]
+    timing: Words
+    experience: Experience
 
 
 class Learning:
@@ -91,10 +101,10 @@ class Learning:
             if is_running_elsewhere(session, job):
                 raise RetryLater("the shop is being learned already", after=timedelta(minutes=1))
             hold(session, job, LONGEST_RUN)
-        sold = self._read(job.shop_id)
+        sold = self._read(job.shop_id, job.now)
         if sold.uncounted:
             self._catch_up(job.shop_id, sold.uncounted)
-            sold = self._read(job.shop_id)
+            sold = self._read(job.shop_id, job.now)
         taught = _taught(job.shop_id, sold, job.now)
 
         def write(session: Session) -> None:
@@ -102,10 +112,10 @@ class Learning:
 
         return write
 
-    def _read(self, shop_id: ShopId) -> Sold:
+    def _read(self, shop_id: ShopId, now: datetime) -> Sold:
         with self._database.read() as session:
             bind_shop(session, shop_id)
-            return _read(session, shop_id)
+            return _read(session, shop_id, now)
 
     def _catch_up(self, shop_id: ShopId, order_ids: tuple[OrderId, ...]) -> None:
         """Count orders that nobody has counted: those that came before there were counts."""
@@ -127,21 +137,41 @@ def note_order(session: Session, job: Job) -> None:
 
 def learn_shop(session: Session, shop_id: ShopId, now: datetime) -> MatrixBuild:
     """Rebuild the shop's matrix from its booked orders at once; every run has a version of its own."""
-    sold = _read(session, shop_id)
+    sold = _read(session, shop_id, now)
     if sold.uncounted:
         count_orders(session, shop_id, sold.uncounted)
-        sold = _read(session, shop_id)
+        sold = _read(session, shop_id, now)
     return _store(session, shop_id, _taught(shop_id, sold, now), now)
 
 
 def shop_matrix(session: Session, shop_id: ShopId, now: datetime) -> Matrix:
     """Learn the shop's matrix to look at, storing nothing. Its parts are computed when they are asked for."""
-    sold = _read(session, shop_id)
+    sold = _read(session, shop_id, now)
     return learn(sold.lines, sold.products, now=int(now.astimezone(UTC).timestamp()), seed=0)
 
 
-def _read(session: Session, shop_id: ShopId) -> Sold:
-    columns = {name: array("q") for name in ("order", "customer", "time", "product", "quantity", "price")}
+def shop_lines(session: Session, shop_id: ShopId, now: datetime) -> OrderLines:
+    """Read what the shop sold, as learning sees it, with the arrival of every order known or estimated."""
+    return _lines(session, shop_id, read_experience(session, shop_id, now))
+
+
+def _read(session: Session, shop_id: ShopId, now: datetime) -> Sold:
+    experience = read_experience(session, shop_id, now)
+    lines = _lines(session, shop_id, experience)
+    counted_ids, products = counted_order_ids(session, shop_id), product_counts(session, shop_id)
+    first, second, n = (np.frombuffer(column, dtype=np.int64) for column in pair_columns(session, shop_id))
+    return Sold(
+        lines=lines,
+        products=_products(session, shop_id),
+        tally=tally_of(len(counted_ids), products, first, second, n),
+        experience=experience,
+        uncounted=tuple(sorted(counted_ids ^ {OrderId(number) for number in np.unique(lines.order_id).tolist()})),
+    )
+
+
+def _lines(session: Session, shop_id: ShopId, experience: Experience) -> OrderLines:
+    names = ("order_id", "customer_id", "ordered_at", "product_id", "quantity", "unit_price")
+    columns = {name: array("q") for name in names}
     order, customer, time, product, quantity, price = columns.values()
     for line in sold_lines(session, shop_id):
         order.append(line.order_id)
@@ -150,15 +180,10 @@ def _read(session: Session, shop_id: ShopId) -> Sold:
         product.append(line.product_id)
         quantity.append(line.quantity)
         price.append(max(0, line.unit_price))
-    lines = OrderLines(*(np.frombuffer(column, dtype=np.int64) for column in columns.values()))
-    counted_ids, products = counted_order_ids(session, shop_id), product_counts(session, shop_id)
-    first, second, n = (np.frombuffer(column, dtype=np.int64) for column in pair_columns(session, shop_id))
-    return Sold(
-        lines=lines,
-        products=_products(session, shop_id),
-        tally=tally_of(len(counted_ids), products, first, second, n),
-        uncounted=tuple(sorted(counted_ids ^ {OrderId(number) for number in np.unique(lines.order_id).tolist()})),
-    )
+    arrays = {name: np.frombuffer(column, dtype=np.int64) for name, column in columns.items()}
+    deliveries = all_deliveries(session, shop_id)
+    arrived = arrivals(arrays["order_id"], arrays["ordered_at"], deliveries, experience.usual)
+    return OrderLines(**arrays, delivered_at=arrived)
 
 
 def _products(session: Session, shop_id: ShopId) -> Products:
@@ -196,8 +221,10 @@ def _taught(shop_id: ShopId, sold: Sold, now: datetime) -> Taught:
     edges = _edges(matrix, tally, rows)
     known = {edge.pair for edge in edges}
     edges += tuple(word for word in pairs_apart(tally) if word.pair not in known)
+    days = (seconds - int(sold.lines.ordered_at.min())) / DAY if len(sold.lines) else 0.0
+    timing = timing_words(matrix, rows.values(), days=days) if len(tally.ids) else {}
     _tell(shop_id, "timing")
-    return Taught(tally, rows, edges)
+    return Taught(tally, rows, edges, timing, sold.experience)
 
 
 def _tell(shop_id: ShopId, part: str) -> None:
@@ -244,7 +271,10 @@ def _store(session: Session, shop_id: ShopId, taught: Taught, now: datetime) -> 
         pair_count=sum(len(row) for row in taught.rows[WITH].values()),
     )
     replace_kinds(session, shop_id, build, taught.rows)
+    replace_timing(session, shop_id, build, taught.timing)
     replace_learned_words(session, shop_id, taught.edges, now)
+    put_experience(session, shop_id, taught.experience)
+    prune_builds(session, shop_id, now)
     _tell_of_overruled(session, shop_id, taught.edges)
     counts = {"order_count": build.order_count, "pair_count": build.pair_count, "edge_count": len(taught.edges)}
     log.info("matrix_learned", extra={"shop_id": shop_id, "version": build.version, **counts})

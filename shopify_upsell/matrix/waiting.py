@@ -58,13 +58,16 @@ def count_waiting(firsts: FirstPurchases, *, now: int, seed: int) -> Waiting:
     count = len(products)
     place = np.searchsorted(products, firsts.product)
     edges = np.array(WINDOW_EDGES_DAYS)
-    followed = np.searchsorted(edges, (now - firsts.time) // DAY, side="right") - 1
+    # Waiting begins when the first product is in hand; who buys the second before that has waited no day.
+    watched = np.maximum(now - firsts.arrived, 0)
+    followed = np.searchsorted(edges, watched // DAY, side="right") - 1
     shape = (count, count, WINDOW_COUNT + 1)
     events, gone = np.zeros(shape, np.int32), np.zeros(shape, np.int32)
     for left, right in ordered_pairs(firsts):
         base = place[left] * count + place[right]
         gap = firsts.time[right] - firsts.time[left]
-        window = np.searchsorted(edges, gap // DAY, side="right") - 1
+        wait = np.maximum(firsts.time[right] - firsts.arrived[left], 0)
+        window = np.searchsorted(edges, wait // DAY, side="right") - 1
         is_event = gap > 0
         _add(events, base[is_event] * (WINDOW_COUNT + 1) + window[is_event])
         # Owners of B at the time of A never wait; buyers of B stop waiting by buying, not by the data's end.

@@ -6,8 +6,10 @@ Pure. Candidates carry no price: ranking cannot use what it does not see. Prices
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cached_property
 
-from shopify_upsell.core import DecisionId, OfferId, ProductId, ShopId, VariantId
+from shopify_upsell.core import DecisionId, OfferId, ProductId, ShopId, VariantId, canonical_json, text_digest
+from shopify_upsell.customers.courtesy import CourtesyState
 from shopify_upsell.matrix.companion import Companion
 from shopify_upsell.money import Money
 from shopify_upsell.offers.offer import Offer
@@ -39,6 +41,7 @@ class CandidateItem:
     product_id: ProductId
     variant_id: VariantId | None
     quantity: int = 1
+    selling_plan_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +50,8 @@ class Candidate:
 
     `includes_anchor`: the anchor is one of the items on purpose (bundle, up-sell). `position` is its place in the
     offer's own list. Units: `score` is a rate from 0 to 1, how readily the companions are taken, from association.
+    `replaced_quantity`: pieces that leave the cart for it. `offered_from`, `offered_until`: when the shopper is due for
+    it, where the kind knows.
     """
 
     offer: Offer
@@ -58,6 +63,9 @@ class Candidate:
     evidence: tuple[Companion, ...] = ()
     includes_anchor: bool = False
     replaces_variant_id: VariantId | None = None
+    replaced_quantity: int = 0
+    offered_from: datetime | None = None
+    offered_until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +90,8 @@ class OfferItem:
     variant_title: str
     handle: str
     image_url: str | None
+    list_price: Money | None = None
+    selling_plan_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +113,38 @@ class ChosenOffer:
     replaces_variant_id: VariantId | None
     replaced_unit_minor_units: int
     evidence: Mapping[str, str | int | float]
+    replaced_quantity: int = 0
+    benefits: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class SharedRefusals:
+    """Rejections that hold for every shopper who asks the same: kept once by digest, however many asked."""
+
+    rejections: tuple[Rejection, ...] = ()
+
+    @cached_property
+    def text(self) -> str:
+        """Canonical JSON of the rejections."""
+        return canonical_json([rejection_fields(rejection) for rejection in self.rejections])
+
+    @cached_property
+    def digest(self) -> str:
+        """Digest of the text; equal rejections have equal digests."""
+        return text_digest(self.text)
+
+
+NOTHING_SHARED = SharedRefusals()
+
+
+def rejection_fields(rejection: Rejection) -> dict[str, object]:
+    """A rejection as it is stored."""
+    return {
+        "code": rejection.code,
+        "offer_id": rejection.offer_id,
+        "product_id": rejection.product_id,
+        "detail": dict(rejection.detail),
+    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,18 +154,32 @@ class Answer:
     One of `chosen` and `would_have_shown` is empty: the holdout gets nothing, and what it missed is kept, because
     both arms are compared where something would have been shown.
     `unit` None: nobody we could recognise again, so no experiment; offers are shown.
+    `refused`: over this shopper; `shared`: over what is the same for everybody who asks the same.
+    `gate`: the one code that refused every offer at once. `next_at`: when it is worth asking again, if that is known.
     """
 
     chosen: tuple[ChosenOffer, ...]
     would_have_shown: tuple[ChosenOffer, ...]
-    rejections: tuple[Rejection, ...]
+    refused: tuple[Rejection, ...]
     unit: str | None
     is_holdout: bool
+    shared: SharedRefusals = NOTHING_SHARED
+    gate: str | None = None
+    next_at: datetime | None = None
+
+    @property
+    def rejections(self) -> tuple[Rejection, ...]:
+        """Why everything else fell out."""
+        return (*self.refused, *self.shared.rejections)
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """Our answer to one request, with everything it was made from."""
+    """Our answer to one request, with everything it was made from.
+
+    `parts`: the shared parts of the inputs as they are stored, where they were made before (`parts.SharedParts`).
+    `charged`: the budget that showing the offers is charged to, as it was read; None where nobody is charged.
+    """
 
     decision_id: DecisionId
     shop_id: ShopId
@@ -132,6 +188,8 @@ class Decision:
     answer: Answer
     inputs: Snapshot
     engine_version: str
+    parts: object | None = field(default=None, compare=False, repr=False)
+    charged: CourtesyState | None = field(default=None, compare=False, repr=False)
 
     @property
     def chosen(self) -> tuple[ChosenOffer, ...]:

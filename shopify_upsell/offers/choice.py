@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from shopify_upsell.core import OfferId, ProductId
 from shopify_upsell.offers.candidate import Candidate, Rejection
-from shopify_upsell.offers.eligibility import reject
+from shopify_upsell.offers.rejecting import reject
 
 LIMITS = {"theme/product_page": 3, "theme/cart": 2, "post_purchase/offer": 2}
 """Most cards a placement shows. Source: post-purchase, Shopify's App Store requirement 5.8.4 (read 2026-10-05), at

@@ -7,32 +7,43 @@ Readiness is asked before eligibility, so that an offer for another page is refu
 from collections.abc import Callable, Sequence
 
 from shopify_upsell.offers.candidate import Candidate, Rejection
+from shopify_upsell.offers.kinds.registry import PERSONAL_KINDS
 from shopify_upsell.offers.offer import Offer
 from shopify_upsell.offers.related import anchors_of
 from shopify_upsell.offers.snapshot import Snapshot
 
-Rule = Callable[[Offer, Sequence[Candidate], Snapshot], Rejection | None]
+Rule = Callable[[Offer, Snapshot], Rejection | None]
 
 
-def not_live(offer: Offer, _candidates: Sequence[Candidate], _snapshot: Snapshot) -> Rejection | None:
+def not_live(offer: Offer, _snapshot: Snapshot) -> Rejection | None:
     """Drafts and paused offers are never shown."""
     return None if offer.state == "live" else Rejection("not_live", offer.offer_id, detail={"state": offer.state})
 
 
-def wrong_placement(offer: Offer, _candidates: Sequence[Candidate], snapshot: Snapshot) -> Rejection | None:
+def wrong_placement(offer: Offer, snapshot: Snapshot) -> Rejection | None:
     """An offer is shown where its merchant wants it."""
     asked = snapshot.request.placement
     return None if asked in offer.placements else Rejection("wrong_placement", offer.offer_id, detail={"asked": asked})
 
 
-def no_anchor(offer: Offer, _candidates: Sequence[Candidate], snapshot: Snapshot) -> Rejection | None:
-    """Every kind so far goes with something: an empty cart has nothing to go with."""
-    return None if snapshot.request.anchor_product_ids else Rejection("no_anchor", offer.offer_id)
+def no_anchor(offer: Offer, snapshot: Snapshot) -> Rejection | None:
+    """What goes with something needs something: an empty cart has nothing to go with."""
+    has_anchor = bool(snapshot.request.anchor_product_ids) or offer.kind in PERSONAL_KINDS
+    return None if has_anchor else Rejection("no_anchor", offer.offer_id)
 
 
-def wrong_anchor(offer: Offer, _candidates: Sequence[Candidate], snapshot: Snapshot) -> Rejection | None:
+def wrong_anchor(offer: Offer, snapshot: Snapshot) -> Rejection | None:
     """A merchant may tie an offer to certain products."""
-    return None if anchors_of(offer, snapshot) else Rejection("wrong_anchor", offer.offer_id)
+    is_meant = bool(anchors_of(offer, snapshot)) or offer.kind in PERSONAL_KINDS
+    return None if is_meant else Rejection("wrong_anchor", offer.offer_id)
+
+
+RULES: tuple[Rule, ...] = (not_live, wrong_placement, no_anchor, wrong_anchor)
+
+
+def refusal(offer: Offer, snapshot: Snapshot) -> Rejection | None:
+    """The first rule that the offer breaks before anything is proposed, or None when it is ready."""
+    return next((why_not for rule in RULES if (why_not := rule(offer, snapshot)) is not None), None)
 
 
 def no_evidence(offer: Offer, candidates: Sequence[Candidate], snapshot: Snapshot) -> Rejection | None:
@@ -40,12 +51,3 @@ def no_evidence(offer: Offer, candidates: Sequence[Candidate], snapshot: Snapsho
     if candidates:
         return None
     return Rejection("no_evidence", offer.offer_id, detail={"matrix_version": snapshot.matrix_version})
-
-
-RULES: tuple[Rule, ...] = (not_live, wrong_placement, no_anchor, wrong_anchor, no_evidence)
-
-
-def refusal(offer: Offer, candidates: Sequence[Candidate], snapshot: Snapshot) -> Rejection | None:
-    """The first rule that the offer breaks, or None when it is ready."""
-    answers = (rule(offer, candidates, snapshot) for rule in RULES)
-    return next((answer for answer in answers if answer is not None), None)

@@ -5,25 +5,40 @@ answer for as long as the engine version stays. Products have types of their own
 not change shape when the ledger's do.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 
-from shopify_upsell.core import CustomerId, ProductId, ShopId, VariantId
+from shopify_upsell.core import CustomerId, OfferId, ProductId, ShopId, VariantId
+from shopify_upsell.customers.courtesy import DEFAULT_CAPS, NOTHING_SHOWN, Caps, CourtesyState
+from shopify_upsell.customers.dismissals import Dismissal
+from shopify_upsell.customers.preferences import ALL
+from shopify_upsell.customers.shopper import ANONYMOUS, Shopper
 from shopify_upsell.customers.subjects import subjects_of
 from shopify_upsell.customers.suppression import Suppression
+from shopify_upsell.ledger.catalog import SellingPlan
+from shopify_upsell.ledger.owned import OwnedProduct, ProductHealth
 from shopify_upsell.matrix.companion import Companion
 from shopify_upsell.matrix.said import PairWord
+from shopify_upsell.matrix.timed import TimingWord
 from shopify_upsell.money import Money
+from shopify_upsell.offers.costs import ASSUMED_COSTS, Costs
+from shopify_upsell.offers.discounts import ActiveDiscount
 from shopify_upsell.offers.offer import Offer
+from shopify_upsell.offers.timing import IN_HAND, JUST_BOUGHT, LATER
 
 
 @dataclass(frozen=True, slots=True)
 class CartLine:
-    """One line of the cart. `product_id` None: the caller knows the variant only, the ledger looks it up."""
+    """One line of the cart. `product_id` None: the caller knows the variant only, the ledger looks it up.
+
+    `selling_plan_id`: the plan the line is bought on; None: bought once, as far as the caller knows.
+    """
 
     variant_id: VariantId
     product_id: ProductId | None
     quantity: int
+    selling_plan_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +46,7 @@ class OfferRequest:
     """A question from a surface: what to show at this placement. Every value is untrusted but bounded by its edge.
 
     Without anchors the products of the cart are the anchors. `reference_id` names a purchase being completed.
+    `page`, `path`: where on the storefront it is asked. `is_b2b` None: nobody said.
     """
 
     shop_id: ShopId
@@ -43,6 +59,11 @@ class OfferRequest:
     currency: str | None = None
     limit: int = 3
     reference_id: str | None = None
+    page: str | None = None
+    path: str | None = None
+    market: str | None = None
+    country: str | None = None
+    is_b2b: bool | None = None
 
     @property
     def surface(self) -> str:
@@ -57,7 +78,11 @@ class OfferRequest:
 
 @dataclass(frozen=True, slots=True)
 class CatalogVariant:
-    """A variant as it was: price in the shop's currency, and whether it could be bought."""
+    """A variant as it was: price in the shop's currency, and whether it could be bought.
+
+    Units: `unit_cost_minor_units` in the shop's currency, None where the shop told none; `quantity` pieces that can be
+    sold, None where it is not counted. `inventory_policy`: deny, or continue beyond stock.
+    """
 
     variant_id: VariantId
     position: int
@@ -65,6 +90,9 @@ class CatalogVariant:
     price: Money
     is_available: bool
     requires_components: bool
+    unit_cost_minor_units: int | None = None
+    inventory_policy: str = "deny"
+    quantity: int | None = None
 
     @property
     def is_sellable(self) -> bool:
@@ -74,7 +102,11 @@ class CatalogVariant:
 
 @dataclass(frozen=True, slots=True)
 class CatalogProduct:
-    """A product as it was. Only what the rules and the card read."""
+    """A product as it was. Only what the rules and the card read.
+
+    Units: `rating` 1 to 5 stars; `refund_rate` pieces given back of those sold, 0 to 1; `supply_days` how long one
+    piece lasts, learned from buyers who came back. None: not known.
+    """
 
     product_id: ProductId
     title: str
@@ -86,6 +118,12 @@ class CatalogProduct:
     is_deleted: bool
     image_url: str | None
     variants: tuple[CatalogVariant, ...]
+    product_type: str = ""
+    vendor: str = ""
+    rating: float | None = None
+    refund_rate: float | None = None
+    selling_plans: tuple[SellingPlan, ...] = ()
+    supply_days: float | None = None
 
     def variant(self, variant_id: VariantId | None) -> CatalogVariant | None:
         """The variant with this id, if the product has it."""
@@ -97,11 +135,47 @@ class CatalogProduct:
         return ordered[0] if ordered else None
 
 
+PLACEMENT_KINDS = {"theme": IN_HAND, "checkout": IN_HAND, "post_purchase": JUST_BOUGHT, "thank_you": JUST_BOUGHT}
+"""By surface; account, order status and e-mail come later in a customer's life."""
+
+
+def placement_kind_of(request: OfferRequest) -> str:
+    """Whether the anchor is in the shopper's hand, just bought, or bought some time ago."""
+    return PLACEMENT_KINDS.get(request.surface, LATER)
+
+
+@dataclass(frozen=True, slots=True)
+class AcceptanceCount:
+    """Cards of an offer with a product: shown, and taken.
+
+    `expected_anyway`: of those shown, how many would have been bought without a card, as the holdout bought them.
+    """
+
+    offer_id: OfferId
+    product_id: ProductId
+    shown_count: int
+    taken_count: int
+    expected_anyway: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class ThrottledOffer:
+    """How often the caps of one offer are halved, or with `offer_id` 0 those of the whole shop."""
+
+    offer_id: OfferId
+    level: int
+
+
 @dataclass(frozen=True, slots=True)
 class Snapshot:
     """Inputs of one decision. `matrix_version` 0: the shop has not learned yet. `currency` is the shop's.
 
     `negative_edges`: pairs with an anchor or the cart that may not be offered now, clearest evidence first.
+    `discounts`: those of the shop that run; they are all of them only if `knows_discounts`. `caps` are the merchant's,
+    `throttles` what lowers them now. `timing`: words on pairs of anchors and
+    companions. `pins`: pairs (anchor, companion) that the merchant wants first. `courtesy`: what the shopper
+    was shown under all their names. `owned`: what the customer has, of the products in question. `lost_race`: other
+    pages of the shopper took the last of the budget while this one decided.
     """
 
     engine_version: str
@@ -116,6 +190,26 @@ class Snapshot:
     holdout_salt: str
     holdout_basis_points: int
     negative_edges: tuple[PairWord, ...] = ()
+    costs: Costs = ASSUMED_COSTS
+    discounts: tuple[ActiveDiscount, ...] = ()
+    knows_discounts: bool = False
+    caps: Caps = DEFAULT_CAPS
+    throttles: tuple[ThrottledOffer, ...] = ()
+    timing: tuple[TimingWord, ...] = ()
+    pins: tuple[tuple[ProductId, ...], ...] = ()
+    health: Mapping[ProductId, ProductHealth] = field(default_factory=dict)
+    acceptance: tuple[AcceptanceCount, ...] = ()
+    shopper: Shopper = ANONYMOUS
+    dismissals: tuple[Dismissal, ...] = ()
+    preference: str = ALL
+    courtesy: CourtesyState = NOTHING_SHOWN
+    owned: Mapping[ProductId, OwnedProduct] = field(default_factory=dict)
+    lost_race: bool = False
+
+    @property
+    def placement_kind(self) -> str:
+        """Whether the anchor is in the shopper's hand, just bought, or bought some time ago."""
+        return placement_kind_of(self.request)
 
     @property
     def cart_product_ids(self) -> frozenset[ProductId]:

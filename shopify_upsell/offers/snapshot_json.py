@@ -13,10 +13,28 @@ from types import NoneType, UnionType
 from typing import Any, NewType, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from shopify_upsell.core import canonical_json, parse_time
-from shopify_upsell.offers.candidate import Answer
-from shopify_upsell.offers.snapshot import Snapshot
+from shopify_upsell.offers.candidate import Answer, Rejection, SharedRefusals
+from shopify_upsell.offers.snapshot import OfferRequest, Snapshot
 
 Document = TypeVar("Document")
+
+ANSWER_FIELDS = ("chosen", "would_have_shown", "refused", "unit", "is_holdout", "gate", "next_at")
+
+
+RULEBOOK_FIELDS = (
+    "currency", "holdout_salt", "holdout_basis_points", "offers", "costs", "discounts", "knows_discounts", "caps",
+    "throttles",
+)  # fmt: skip
+"""What is the same for a whole shop until its merchant changes something."""
+
+SHELF_FIELDS = (
+    "matrix_version", "companions", "products", "negative_edges", "timing", "pins", "health", "acceptance",
+)  # fmt: skip
+"""What is the same for all who look at the same products until something is sold, priced or learned."""
+
+PARTS = {"rulebook": RULEBOOK_FIELDS, "shelf": SHELF_FIELDS}
+
+OWN_FIELDS = tuple(each.name for each in fields(Snapshot) if each.name not in (*RULEBOOK_FIELDS, *SHELF_FIELDS))
 
 
 def snapshot_to_json(snapshot: Snapshot) -> str:
@@ -29,14 +47,41 @@ def snapshot_from_json(text: str) -> Snapshot:
     return _read(Snapshot, json.loads(text))
 
 
+def part_to_json(snapshot: Snapshot, part: str) -> str:
+    """Write one part of a snapshot that many decisions share."""
+    return canonical_json({name: _plain(getattr(snapshot, name)) for name in PARTS[part]})
+
+
+def own_to_json(snapshot: Snapshot) -> str:
+    """Write what is a decision's own: who asked what, and when."""
+    return canonical_json({name: _plain(getattr(snapshot, name)) for name in OWN_FIELDS})
+
+
+def snapshot_from_parts(*texts: str) -> Snapshot:
+    """Put a snapshot together from its parts and its own text."""
+    document: dict[str, Any] = {}
+    for text in texts:
+        document |= json.loads(text)
+    return _read(Snapshot, document)
+
+
+def request_from_json(own: str) -> OfferRequest:
+    """The question of a decision, from its own text alone."""
+    return _read(OfferRequest, json.loads(own)["request"])
+
+
 def answer_to_json(answer: Answer) -> str:
-    """Write an answer; equal answers are equal text."""
-    return canonical_json(_plain(answer))
+    """Write an answer; equal answers are equal text. Rejections that others share stand in it as their digest."""
+    document = {name: _plain(getattr(answer, name)) for name in ANSWER_FIELDS}
+    return canonical_json(document | {"shared": answer.shared.digest})
 
 
-def answer_from_json(text: str) -> Answer:
-    """Read back what `answer_to_json` wrote."""
-    return _read(Answer, json.loads(text))
+def answer_from_json(text: str, shared: str | None = None) -> Answer:
+    """Read back what `answer_to_json` wrote, with the shared rejections if their text is given."""
+    document = json.loads(text)
+    refusals = _build(tuple[Rejection, ...], json.loads(shared)) if shared is not None else ()
+    known = {name: _build(_hints(Answer)[name], document[name]) for name in ANSWER_FIELDS if name in document}
+    return Answer(**known, shared=SharedRefusals(refusals))
 
 
 def _plain(value: Any) -> Any:

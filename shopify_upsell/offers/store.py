@@ -1,4 +1,4 @@
-"""Tables and queries of offers and of the decisions made about them."""
+"""Tables and queries of offers and of the shop's costs."""
 
 import json
 from datetime import datetime
@@ -7,13 +7,19 @@ from sqlalchemy import ForeignKey, Index, Text, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from shopify_upsell.core import NotFound, OfferId, ProductId, ShopId
-from shopify_upsell.database import Base, OwnId, UtcDateTime
-from shopify_upsell.offers.kinds.registry import KINDS
+from shopify_upsell.database import Base, OwnId, UtcDateTime, dialect_insert
+from shopify_upsell.offers.costs import ASSUMED_COSTS, Costs, check_costs, costs_from_json, costs_to_json
+from shopify_upsell.offers.kinds.registry import KINDS, VALIDATORS
 from shopify_upsell.offers.offer import Offer, OfferDraft, check_draft
+from shopify_upsell.offers.terms import PERCENTAGE
+from shopify_upsell.offers.terms_json import terms_from_json, terms_to_json
 
 
 class OfferRow(Base):
-    """What a merchant may show. JSON columns: `placements`, `anchors` and `companions` (null: any, or the matrix)."""
+    """What a merchant may show.
+
+    JSON columns: `placements`, `anchors` and `companions` (null: any, or the matrix), `terms` (what is not standard).
+    """
 
     __tablename__ = "offer"
     __table_args__ = (Index("ix_offer_shop", "shop_id", "state"),)
@@ -28,15 +34,51 @@ class OfferRow(Base):
     companions: Mapped[str | None] = mapped_column(Text)
     discount_basis_points: Mapped[int] = mapped_column(default=0)
     version: Mapped[int] = mapped_column(default=1)
+    terms: Mapped[str] = mapped_column(Text, default="{}", server_default="{}")
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     updated_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
+class ShopCostsRow(Base):
+    """What a merchant stated of the shop's costs. `costs`: JSON; what is missing there is assumed."""
+
+    __tablename__ = "shop_costs"
+
+    shop_id: Mapped[int] = mapped_column(ForeignKey("shop.shop_id"), primary_key=True)
+    costs: Mapped[str] = mapped_column(Text)
+    updated_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+def save_costs(session: Session, shop_id: ShopId, costs: Costs, *, now: datetime) -> Costs:
+    """Keep the costs that the merchant stated, `costs.known`. Raises: InvalidInput."""
+    check_costs(costs)
+    values = {"costs": costs_to_json(costs), "updated_at": now}
+    insert = dialect_insert(session)(ShopCostsRow).values(shop_id=shop_id, **values)
+    session.execute(insert.on_conflict_do_update(index_elements=["shop_id"], set_=values))
+    return read_costs(session, shop_id)
+
+
+def read_costs(session: Session, shop_id: ShopId) -> Costs:
+    """The shop's costs, stated or assumed."""
+    text = session.scalar(select(ShopCostsRow.costs).where(ShopCostsRow.shop_id == shop_id))
+    return ASSUMED_COSTS if text is None else costs_from_json(text)
+
+
 def save_offer(
-    session: Session, shop_id: ShopId, draft: OfferDraft, *, now: datetime, offer_id: OfferId | None = None
+    session: Session,
+    shop_id: ShopId,
+    draft: OfferDraft,
+    *,
+    now: datetime,
+    offer_id: OfferId | None = None,
+    needs_purpose: bool = False,
 ) -> Offer:
-    """Store a new offer, or a new version of one. Raises: InvalidInput, NotFound."""
-    check_draft(draft, tuple(KINDS))
+    """Store a new offer, or a new version of one. `needs_purpose`: a merchant wrote it and must say what for.
+
+    Raises: InvalidInput, NotFound.
+    """
+    check_draft(draft, tuple(KINDS), needs_purpose=needs_purpose)
+    VALIDATORS[draft.kind](draft)
     if offer_id is None:
         row = OfferRow(shop_id=shop_id, version=1, created_at=now)
         session.add(row)
@@ -46,7 +88,9 @@ def save_offer(
     row.kind, row.name, row.state, row.updated_at = draft.kind, draft.name.strip(), draft.state, now
     row.placements = json.dumps(draft.placements)
     row.anchors, row.companions = _listed(draft.anchors), _listed(draft.companions)
-    row.discount_basis_points = draft.discount_basis_points
+    incentive = draft.terms.incentive
+    row.discount_basis_points = incentive.basis_points if incentive.kind == PERCENTAGE else draft.discount_basis_points
+    row.terms = terms_to_json(draft.terms)
     session.flush()
     return _offer(row)
 
@@ -97,6 +141,7 @@ def _offer(row: OfferRow) -> Offer:
         companions=_products(row.companions),
         discount_basis_points=row.discount_basis_points,
         version=row.version,
+        terms=terms_from_json(row.terms),
     )
 
 

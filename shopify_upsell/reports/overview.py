@@ -11,6 +11,7 @@ from shopify_upsell.ledger.store import LedgerTotal, count_products, ledger_tota
 from shopify_upsell.matrix.store import latest_build
 from shopify_upsell.money import Money
 from shopify_upsell.offers.store import live_offers
+from shopify_upsell.reports.totals import credited
 from shopify_upsell.shops.store import get_shop
 
 
@@ -89,11 +90,6 @@ def read_overview(session: Session, shop_id: ShopId) -> Overview:
         live_offers=len(live_offers(session, shop_id)),
         totals=tuple(sorted(totals, key=lambda total: (total.currency != main, total.currency))),
     )
-
-
-def credited(credits: list[CreditTotal], currency: str, credit_class: str) -> int:
-    """Sum of one class of credits in one currency. Units: minor units."""
-    return sum(part.amount for part in credits if (part.currency, part.credit_class) == (currency, credit_class))
 
 
 def _total(ledger: LedgerTotal, credits: list[CreditTotal]) -> CurrencyTotal:

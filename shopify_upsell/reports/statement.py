@@ -1,178 +1,139 @@
 """The monthly statement: from gross to net as the ledger has it, and who earned the net. The residual must be 0.
 
-A month is the shop's own (its time zone), by the time an order was placed: a refund changes the month of its order.
+A month is the shop's own (its time zone), by the time an order was placed: a refund changes the month of its order,
+until that month is locked. From then on the locked statement stays as it is, to the digest, and what later facts
+change about it is shown as an adjustment in the first month after it that is still open.
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from sqlalchemy.orm import Session
 
-from shopify_upsell.attribution.store import CreditTotal, credit_totals
-from shopify_upsell.core import InvalidInput, ShopId
-from shopify_upsell.ledger.store import LedgerTotal, ledger_totals, order_period
-from shopify_upsell.money import Money
-from shopify_upsell.reports.overview import credited
+from shopify_upsell.attribution.months import LockedMonth, lock_month, locked_months, uneven_orders
+from shopify_upsell.attribution.store import credit_totals
+from shopify_upsell.core import ConflictingRequest, InvalidInput, ShopId, canonical_json, digest_of
+from shopify_upsell.ledger.store import ledger_totals, order_period
+from shopify_upsell.reports.month import (
+    BookTotal,
+    Freshness,
+    ResidualItem,
+    Statement,
+    adjustments_due,
+    closed_form,
+    closing_document,
+    empty_statement,
+    first_open_after,
+)
+from shopify_upsell.reports.month import next_month as following_month
+from shopify_upsell.reports.statement_forms import statement_text
+from shopify_upsell.reports.totals import assemble
 from shopify_upsell.shops.store import get_shop
 
-LINES = (
-    ("Gross sales", "gross_minor_units", 1),
-    ("Discounts", "discounts_minor_units", -1),
-    ("Taxes in prices", "taxes_minor_units", -1),
-    ("Gift cards sold", "gift_cards_minor_units", -1),
-    ("Refunds", "refunds_minor_units", -1),
-    ("Removed by edits", "edits_minor_units", -1),
-    ("Cancelled, unpaid or test orders", "unbooked_minor_units", -1),
-    ("Refunded beyond lines", "order_residual_minor_units", 1),
-    ("Net revenue", "ledger_minor_units", 1),
-)
-"""Label, field, and the sign it has in the sum that ends in net revenue."""
+__all__ = ["BookTotal", "Freshness", "Statement", "statement_text"]
 
-
-@dataclass(frozen=True, slots=True)
-class Freshness:
-    """How current the numbers are: when the newest handled delivery came in, and how many wait."""
-
-    as_of: datetime
-    newest_event_at: datetime | None
-    waiting_events: int
-
-    def to_json(self) -> dict[str, Any]:
-        """Times in ISO 8601; the lag in seconds, null before the first delivery."""
-        newest = self.newest_event_at
-        return {
-            "as_of": self.as_of.isoformat(),
-            "newest_event_at": newest.isoformat() if newest else None,
-            "lag_seconds": max(0, round((self.as_of - newest).total_seconds())) if newest else None,
-            "waiting_events": self.waiting_events,
-        }
-
-
-@dataclass(frozen=True, slots=True)
-class BookTotal:
-    """What one kind of offer earned. Units: order lines, units sold, minor units."""
-
-    book: str
-    line_count: int
-    quantity: int
-    amount_minor_units: int
-
-
-@dataclass(frozen=True, slots=True)
-class Statement:
-    """One month in one currency. Units: minor units.
-
-    gross - discounts - taxes - gift_cards - refunds - edits - unbooked + order_residual = ledger;
-    ledger - direct - unattributed - order_residual_credit = residual, which is 0 once every order is settled.
-    """
-
-    month: str
-    time_zone: str
-    currency: str
-    order_count: int
-    unbooked_count: int
-    gross_minor_units: int
-    discounts_minor_units: int
-    taxes_minor_units: int
-    gift_cards_minor_units: int
-    refunds_minor_units: int
-    edits_minor_units: int
-    unbooked_minor_units: int
-    order_residual_minor_units: int
-    ledger_minor_units: int
-    books: tuple[BookTotal, ...]
-    direct_minor_units: int
-    unattributed_minor_units: int
-    order_residual_credit_minor_units: int
-    residual_minor_units: int
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain values."""
-        return asdict(self) | {"books": [asdict(book) for book in self.books]}
+By = dict[str, dict[str, Statement]]
+"""Statements by currency, then by month."""
 
 
 def monthly_statements(session: Session, shop_id: ShopId, *, month: str | None = None) -> list[Statement]:
-    """Statements by month and currency; `month` as YYYY-MM, None for every month that has orders.
+    """Statements by month and currency; `month` as YYYY-MM, None for every month that has orders or adjustments.
 
-    Raises: InvalidInput for a month that is none.
+    Raises: InvalidInput for a month that is none, or a locked statement that was altered.
     """
     zone = _zone(get_shop(session, shop_id).time_zone)
-    months = [_first_day(month, zone)] if month is not None else _months(order_period(session, shop_id), zone)
-    found: list[Statement] = []
-    for first in months:
+    asked = None if month is None else f"{_first_day(month, zone):%Y-%m}"
+    closed = _closed(session, shop_id)
+    needed = _months_needed(session, shop_id, zone, asked, closed)
+    computed = _computed(session, shop_id, zone, needed)
+    found: dict[tuple[str, str], Statement] = {}
+    for currency in sorted(computed.keys() | closed.keys()):
+        mine, locked = computed.get(currency, {}), closed.get(currency, {})
+        for name in sorted(mine.keys() | locked.keys() | {first_open_after(earlier, locked) for earlier in locked}):
+            if asked in (None, name) and (statement := _stated(name, zone, currency, mine, locked)) is not None:
+                found[name, currency] = statement
+    return [found[key] for key in sorted(found)]
+
+
+def lock_statements(session: Session, shop_id: ShopId, month: str, *, now: datetime) -> list[Statement]:
+    """Close a month in every currency for good. Currencies that were closed before stay as they are.
+
+    Raises: ConflictingRequest while the month is not over, has no orders, or does not add up; InvalidInput.
+    """
+    zone = _zone(get_shop(session, shop_id).time_zone)
+    if now < _next_month(_first_day(month, zone)):
+        raise ConflictingRequest(f"{month} is not over yet", code="month_open")
+    statements = monthly_statements(session, shop_id, month=month)
+    if not statements:
+        raise ConflictingRequest(f"{month} has nothing to lock", code="month_empty")
+    if any(statement.residual_minor_units or statement.residual_items for statement in statements):
+        raise ConflictingRequest(f"{month} does not add up yet", code="statement_unbalanced")
+    for statement in statements:
+        if not statement.is_locked:
+            document = closing_document(statement)
+            locked = LockedMonth(month, statement.currency, now, digest_of(document), canonical_json(document))
+            lock_month(session, shop_id, locked)
+    return monthly_statements(session, shop_id, month=month)
+
+
+def _stated(
+    month: str, zone: ZoneInfo, currency: str, computed: Mapping[str, Statement], closed: Mapping[str, Statement]
+) -> Statement | None:
+    """The statement of one month: as it was closed, else as it is now with what it takes on for closed months."""
+    if month in closed:
+        return closed[month]
+    due = adjustments_due(month, computed, closed)
+    now = computed.get(month)
+    if now is None:
+        now = empty_statement(month, zone.key, currency) if due else None
+    return None if now is None else replace(now, adjustments=due)
+
+
+def _computed(session: Session, shop_id: ShopId, zone: ZoneInfo, months: Sequence[str]) -> By:
+    """Statements as the facts have them now."""
+    found: By = {}
+    for month in months:
+        first = _first_day(month, zone)
         since, until = first.astimezone(UTC), _next_month(first).astimezone(UTC)
         credits = credit_totals(session, shop_id, since=since, until=until)
+        uneven = uneven_orders(session, shop_id, since=since, until=until)
         for total in ledger_totals(session, shop_id, since=since, until=until):
-            found.append(_statement(f"{first:%Y-%m}", zone.key, total, credits))
+            items = [
+                ResidualItem(order.order_id, order.ledger, order.credited, order.ledger - order.credited)
+                for order in uneven
+                if order.currency == total.currency
+            ]
+            statement = assemble(month, zone.key, total, credits)
+            found.setdefault(total.currency, {})[month] = replace(statement, residual_items=tuple(items))
     return found
 
 
-def statement_text(statements: Sequence[Statement], freshness: Freshness) -> str:
-    """The statements as a table for people."""
-    parts = [_table(statement) for statement in statements] or ["No orders in this period.\n"]
-    newest = freshness.newest_event_at
-    seen = f"{newest:%Y-%m-%d %H:%M:%S} UTC" if newest else "never"
-    stamp = f"As of {freshness.as_of:%Y-%m-%d %H:%M:%S} UTC; newest delivery handled {seen}"
-    return "\n".join([*parts, f"{stamp}; {freshness.waiting_events} waiting."])
+def _closed(session: Session, shop_id: ShopId) -> By:
+    found: By = {}
+    for locked in locked_months(session, shop_id):
+        statement = closed_form(json.loads(locked.document), locked_at=locked.locked_at, digest=locked.digest)
+        found.setdefault(locked.currency, {})[locked.month] = statement
+    return found
 
 
-def _statement(month: str, zone: str, ledger: LedgerTotal, credits: list[CreditTotal]) -> Statement:
-    direct = credited(credits, ledger.currency, "direct")
-    unattributed = credited(credits, ledger.currency, "unattributed")
-    beyond_lines = credited(credits, ledger.currency, "residual")
-    return Statement(
-        month=month,
-        time_zone=zone,
-        currency=ledger.currency,
-        order_count=ledger.order_count,
-        unbooked_count=ledger.unbooked_count,
-        gross_minor_units=ledger.gross,
-        discounts_minor_units=ledger.discounts,
-        taxes_minor_units=ledger.taxes,
-        gift_cards_minor_units=ledger.gift_cards,
-        refunds_minor_units=ledger.refunds,
-        edits_minor_units=ledger.edits,
-        unbooked_minor_units=ledger.unbooked,
-        order_residual_minor_units=ledger.order_residual,
-        ledger_minor_units=ledger.ledger,
-        books=tuple(
-            BookTotal(part.book or "", part.line_count, part.quantity, part.amount)
-            for part in credits
-            if part.currency == ledger.currency and part.credit_class == "direct"
-        ),
-        direct_minor_units=direct,
-        unattributed_minor_units=unattributed,
-        order_residual_credit_minor_units=beyond_lines,
-        residual_minor_units=ledger.ledger - direct - unattributed - beyond_lines,
-    )
+def _months_needed(session: Session, shop_id: ShopId, zone: ZoneInfo, asked: str | None, closed: By) -> list[str]:
+    """Months to compute: those asked for, and closed ones whose changes an asked-for month takes on."""
+    locked = {month for months in closed.values() for month in months}
+    if asked is not None:
+        return sorted({asked, *(month for month in locked if month < asked)})
+    return sorted(locked | set(_months(order_period(session, shop_id), zone)))
 
 
-def _table(statement: Statement) -> str:
-    def row(label: str, minor_units: int) -> str:
-        amount = Money(minor_units, statement.currency).to_decimal_string()
-        return f"  {label:<36}{amount:>18}"
-
-    counts = f"{statement.order_count} orders, {statement.unbooked_count} of them not booked"
-    rows = [f"{statement.month} {statement.currency} ({statement.time_zone}): {counts}"]
-    rows += [row(label, sign * getattr(statement, name)) for label, name, sign in LINES]
-    rows += [row(f"  directly by {book.book}", book.amount_minor_units) for book in statement.books]
-    rows.append(row("  unattributed", statement.unattributed_minor_units))
-    rows.append(row("  refunded beyond lines", statement.order_residual_credit_minor_units))
-    rows.append(row("Not explained", statement.residual_minor_units))
-    return "\n".join(rows) + "\n"
-
-
-def _months(period: tuple[datetime, datetime] | None, zone: ZoneInfo) -> Iterator[datetime]:
+def _months(period: tuple[datetime, datetime] | None, zone: ZoneInfo) -> Iterator[str]:
     if period is None:
         return
-    first, last = (moment.astimezone(zone) for moment in period)
-    month = datetime(first.year, first.month, 1, tzinfo=zone)
-    while month <= last:
-        yield month
-        month = _next_month(month)
+    first, last = (f"{moment.astimezone(zone):%Y-%m}" for moment in period)
+    while first <= last:
+        yield first
+        first = following_month(first)
 
 
 def _first_day(month: str, zone: ZoneInfo) -> datetime:

@@ -27,13 +27,14 @@ from shopify_upsell.core import (
 )
 from shopify_upsell.database import bind_shop
 from shopify_upsell.gateway.verify import PostPurchaseProof, sign_changeset, verify_post_purchase_token
-from shopify_upsell.metrics import DECISION_SECONDS, DECISIONS
+from shopify_upsell.metrics import DECISION_SECONDS
 from shopify_upsell.offers.candidate import CartLine, ChosenOffer, Decision, OfferItem
-from shopify_upsell.offers.decide import OfferRequest, decide
-from shopify_upsell.offers.decisions import read_decision, save_decision
+from shopify_upsell.offers.decide import OfferRequest
+from shopify_upsell.offers.decisions import Served, read_served
 from shopify_upsell.offers.texts import headline_of
 from shopify_upsell.shops.store import Shop, find_shop
 from shopify_upsell.surfaces.cross_origin import allow_any_origin
+from shopify_upsell.surfaces.deciding import decide_and_keep
 from shopify_upsell.surfaces.rendering import OfferRenderer, money_json
 from shopify_upsell.surfaces.schemas import (
     OffersAnswer,
@@ -43,8 +44,8 @@ from shopify_upsell.surfaces.schemas import (
     SignBody,
     TouchAnswer,
 )
-from shopify_upsell.surfaces.services import SurfaceServices
-from shopify_upsell.surfaces.theme import installed_shop, nothing_to_show
+from shopify_upsell.surfaces.services import SurfaceServices, installed_shop
+from shopify_upsell.surfaces.theme import nothing_to_show
 from shopify_upsell.surfaces.touching import take_touch
 
 PLACEMENTS = ("post_purchase/offer",)
@@ -122,20 +123,9 @@ def _bound_shop(session: Session, proof: PostPurchaseProof) -> Shop:
 def _answer(services: SurfaceServices, proof: PostPurchaseProof, locale: str) -> dict[str, object]:
     if not services.shop_limiter.allows(proof.shop_domain):
         return {"offers": []}
-    with DECISION_SECONDS.time(), services.database.read() as session:
-        shop = _bound_shop(session, proof)
-        decision = decide(
-            session,
-            _request(shop, proof),
-            now=services.clock(),
-            decision_id=services.new_decision_id(),
-            shop=shop,
-            holdout_basis_points=services.holdout_basis_points,
-        )
-    with services.database.write() as session:
-        bind_shop(session, shop.shop_id)
-        save_decision(session, shop.shop_id, decision)
-    DECISIONS.labels(PLACEMENTS[0], "holdout" if decision.is_holdout else "decided").inc()
+    with DECISION_SECONDS.time():
+        shop = services.installed_shop(proof.shop_domain)
+        decision = decide_and_keep(services, shop, _request(shop, proof))
     return {"decision_id": decision.decision_id, "offers": _render(services, decision, locale)}
 
 
@@ -189,9 +179,9 @@ def _one_currency(proof: PostPurchaseProof) -> str:
     return str(shop)
 
 
-def _own_decision(session: Session, shop: Shop, body: dict[str, Any]) -> Decision:
-    decision = read_decision(session, shop.shop_id, body["decision_id"])
-    if decision.inputs.request.reference_id != body["reference_id"] or decision.is_holdout:
+def _own_decision(session: Session, shop: Shop, body: dict[str, Any]) -> Served:
+    decision = read_served(session, shop.shop_id, body["decision_id"])
+    if decision.request.reference_id != body["reference_id"] or decision.is_holdout:
         raise NotFound("no such decision")
     return decision
 
@@ -226,7 +216,7 @@ def _sign(services: SurfaceServices, reference_id: str, changeset: Changeset, ch
     )
 
 
-def _changeset(decision: Decision, offer: ChosenOffer, reference_id: str, now: datetime) -> Changeset:
+def _changeset(decision: Served, offer: ChosenOffer, reference_id: str, now: datetime) -> Changeset:
     item = offer.items[0]
     return Changeset(
         changeset_id=str(uuid.uuid4()),

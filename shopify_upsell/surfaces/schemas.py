@@ -43,6 +43,11 @@ class OffersQuery(Schema):
     locale = fields.String(load_default="en", validate=validate.Length(max=12))
     currency = fields.String(load_default=None, validate=validate.Length(equal=3))
     limit = fields.Integer(load_default=3, validate=validate.Range(1, 6))
+    page = fields.String(load_default=None, validate=validate.Length(max=60))
+    path = fields.String(load_default=None, validate=validate.Length(max=2000))
+    market = fields.String(load_default=None, validate=validate.Length(max=100))
+    country = fields.String(load_default=None, validate=validate.Length(equal=2))
+    business = fields.Boolean(load_default=None)
 
     @pre_load
     def drop_blanks(self, data: dict[str, str], **_options: Any) -> dict[str, str]:

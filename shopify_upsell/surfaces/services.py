@@ -1,13 +1,22 @@
 """What every surface needs, joined once by `app`."""
 
+import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
-from shopify_upsell.core import DecisionId
+from shopify_upsell.core import DecisionId, ProofRefused
 from shopify_upsell.database import Database
 from shopify_upsell.keyring import Keyring
 from shopify_upsell.limits import RateLimiter
+from shopify_upsell.memory import ShortMemory
+from shopify_upsell.offers.journal import DecisionJournal
+from shopify_upsell.shops.store import Shop, find_shop
+
+FRESH_SECONDS = 5.0
+"""How long a shop that has just left may still be served by a process."""
+
+MOST_SHOPS = 10_000
 
 
 @dataclass(frozen=True)
@@ -15,6 +24,7 @@ class SurfaceServices:
     """Parts a surface works with. `secrets`: the client secret, then the one it replaced."""
 
     database: Database
+    journal: DecisionJournal
     keyring: Keyring
     api_key: str
     secrets: tuple[str, ...]
@@ -24,3 +34,21 @@ class SurfaceServices:
     clock: Callable[[], datetime]
     new_decision_id: Callable[[], DecisionId]
     new_nonce: Callable[[], str]
+    shops: ShortMemory[str, Shop] = field(default_factory=lambda: ShortMemory(MOST_SHOPS, FRESH_SECONDS))
+
+    def installed_shop(self, domain: str) -> Shop:
+        """The shop, if it is installed; what was true a few seconds ago is believed. Raises: ProofRefused."""
+        clock = time.monotonic()
+        known = self.shops.find(domain, clock=clock)
+        if known is None:
+            with self.database.read() as session:
+                known = installed_shop(find_shop(session, domain))
+            self.shops.keep(domain, known, clock=clock)
+        return known
+
+
+def installed_shop(shop: Shop | None) -> Shop:
+    """The shop, if it is installed. Raises: ProofRefused, so that a stranger learns nothing."""
+    if shop is None or shop.state != "installed":
+        raise ProofRefused("the shop is not installed")
+    return shop

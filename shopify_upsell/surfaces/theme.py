@@ -12,25 +12,30 @@ from flask_smorest import Blueprint
 from werkzeug.exceptions import UnprocessableEntity
 
 from shopify_upsell.attribution.token import TOKEN_PURPOSE
-from shopify_upsell.core import InvalidInput, ProofRefused, ShopId, UpsellError
+from shopify_upsell.core import InvalidInput, ShopId, UpsellError
 from shopify_upsell.database import bind_shop
 from shopify_upsell.errors import answer_http_error
 from shopify_upsell.gateway.verify import ProxyProof, verify_app_proxy
 from shopify_upsell.limits import network_of
 from shopify_upsell.metrics import DECISION_SECONDS, DECISIONS
 from shopify_upsell.offers.candidate import CartLine, Decision
-from shopify_upsell.offers.decide import OfferRequest, decide
-from shopify_upsell.offers.decisions import save_decision
-from shopify_upsell.shops.store import Shop, find_shop
+from shopify_upsell.offers.snapshot import OfferRequest
+from shopify_upsell.shops.store import find_shop
+from shopify_upsell.surfaces.deciding import decide_and_keep
 from shopify_upsell.surfaces.rendering import OfferRenderer
 from shopify_upsell.surfaces.schemas import OffersAnswer, OffersQuery, TouchAnswer, TouchBody
-from shopify_upsell.surfaces.services import SurfaceServices
+from shopify_upsell.surfaces.services import SurfaceServices, installed_shop
 from shopify_upsell.surfaces.touching import take_touch
 
 log = logging.getLogger(__name__)
 
 PLACEMENTS = ("theme/product_page", "theme/cart")
-PARAMETERS = frozenset({"placement", "product", "cart", "cart_token", "visitor", "locale", "currency", "limit"})
+PARAMETERS = frozenset(
+    {
+        "placement", "product", "cart", "cart_token", "visitor", "locale", "currency", "limit", "page", "path",
+        "market", "country", "business",
+    }
+)  # fmt: skip
 
 
 def make_blueprint(services: SurfaceServices) -> Blueprint:
@@ -85,13 +90,6 @@ def nothing_to_show(error: Exception, placement: str) -> dict[str, object]:
     return {"offers": []}
 
 
-def installed_shop(shop: Shop | None) -> Shop:
-    """The shop, if it is installed. Raises: ProofRefused, so that a stranger learns nothing."""
-    if shop is None or shop.state != "installed":
-        raise ProofRefused("the shop is not installed")
-    return shop
-
-
 def _answer(services: SurfaceServices, proof: ProxyProof, query: dict[str, Any]) -> dict[str, object]:
     if query["placement"] not in PLACEMENTS:
         raise InvalidInput("unknown placement")
@@ -106,32 +104,8 @@ def _answer(services: SurfaceServices, proof: ProxyProof, query: dict[str, Any])
 
 
 def _decide(services: SurfaceServices, proof: ProxyProof, query: dict[str, Any]) -> Decision:
-    with services.database.read() as session:
-        shop = installed_shop(find_shop(session, proof.shop_domain))
-        bind_shop(session, shop.shop_id)
-        decision = decide(
-            session,
-            _request(shop.shop_id, proof, query),
-            now=services.clock(),
-            decision_id=services.new_decision_id(),
-            shop=shop,
-            holdout_basis_points=services.holdout_basis_points,
-        )
-    with services.database.write() as session:
-        bind_shop(session, shop.shop_id)
-        save_decision(session, shop.shop_id, decision)
-    DECISIONS.labels(query["placement"], "holdout" if decision.is_holdout else "decided").inc()
-    log.info(
-        "offer_decided",
-        extra={
-            "shop_id": shop.shop_id,
-            "decision_id": decision.decision_id,
-            "placement": decision.placement,
-            "offer_count": len(decision.chosen),
-            "is_holdout": decision.is_holdout,
-        },
-    )
-    return decision
+    shop = services.installed_shop(proof.shop_domain)
+    return decide_and_keep(services, shop, _request(shop.shop_id, proof, query))
 
 
 def _request(shop_id: ShopId, proof: ProxyProof, query: dict[str, Any]) -> OfferRequest:
@@ -147,6 +121,11 @@ def _request(shop_id: ShopId, proof: ProxyProof, query: dict[str, Any]) -> Offer
         currency=query["currency"],
         limit=query["limit"],
         reference_id=None,
+        page=query["page"],
+        path=query["path"],
+        market=query["market"],
+        country=query["country"],
+        is_b2b=query["business"],
     )
 
 

@@ -8,11 +8,16 @@ from sqlalchemy.orm import Session
 
 from shopify_upsell.attribution.touch import Touch, record_touchpoint
 from shopify_upsell.core import NotFound, ProductId, ShopId, VariantId
+from shopify_upsell.customers.dismissals import ANY_OFFER, scopes_of
+from shopify_upsell.customers.dismissals_store import remember_dismissal
 from shopify_upsell.customers.store import suppress
-from shopify_upsell.customers.suppression import dismissal, snooze
+from shopify_upsell.customers.suppression import snooze
+from shopify_upsell.customers.throttle_store import count_refused, count_shown
 from shopify_upsell.metrics import TOUCHPOINTS
-from shopify_upsell.offers.candidate import ChosenOffer, Decision
-from shopify_upsell.offers.decisions import read_decision
+from shopify_upsell.offers.candidate import ChosenOffer
+from shopify_upsell.offers.decisions import Served, read_served
+
+PICKED = "picked_by_shop"
 
 DECISION_LIFE = timedelta(days=2)
 """How long after a decision its events are taken: a page may stay open, but not for ever."""
@@ -23,7 +28,7 @@ def take_touch(session: Session, shop_id: ShopId, touch: Mapping[str, Any], *, n
 
     Raises: NotFound for a decision of another shop, an old one, an offer it did not choose, or a variant not in it.
     """
-    decision = read_decision(session, shop_id, touch["decision_id"])
+    decision = read_served(session, shop_id, touch["decision_id"])
     if now - decision.decided_at > DECISION_LIFE or decision.is_holdout:
         raise NotFound("no such decision")
     offer = _chosen(decision, touch["offer_id"])
@@ -31,25 +36,46 @@ def take_touch(session: Session, shop_id: ShopId, touch: Mapping[str, Any], *, n
     # Each variant named would count as a touchpoint of its own, so only those that were shown may be.
     if variant_id is not None and all(item.variant_id != variant_id for item in offer.items):
         raise NotFound("no such variant in this offer")
-    is_new = record_touchpoint(
-        session,
-        shop_id,
-        Touch(
-            decision_id=decision.decision_id,
-            offer_id=offer.offer_id,
-            variant_id=VariantId(variant_id or 0),
-            kind=touch["event"],
-            placement=decision.placement,
-            occurred_at=now,
-        ),
-    )
+    is_new = record_touchpoint(session, shop_id, _touchpoint(decision, offer, touch, now))
     _honour_wish(session, decision, offer, touch, now)
     if is_new:
         TOUCHPOINTS.labels(touch["event"]).inc()
+        _count_reaction(session, decision, offer, touch["event"], now)
     return is_new
 
 
-def _chosen(decision: Decision, offer_id: int) -> ChosenOffer:
+def _touchpoint(decision: Served, offer: ChosenOffer, touch: Mapping[str, Any], now: datetime) -> Touch:
+    return Touch(
+        decision_id=decision.decision_id,
+        offer_id=offer.offer_id,
+        variant_id=VariantId(touch.get("variant_id") or 0),
+        kind=touch["event"],
+        placement=decision.placement,
+        occurred_at=now,
+        unit=decision.unit,
+        cart_token=decision.request.cart_token,
+        book=offer.kind,
+        product_ids=_added(decision, offer),
+    )
+
+
+def _added(decision: Served, offer: ChosenOffer) -> tuple[ProductId, ...]:
+    """What the offer would add: of a bundle the parts, without the product that the shopper looks at."""
+    anchors = decision.request.anchor_product_ids
+    own = tuple(item.product_id for item in offer.items)
+    return tuple(product for product in own if product not in anchors) or own
+
+
+def _count_reaction(session: Session, decision: Served, offer: ChosenOffer, event: str, now: datetime) -> None:
+    """What the throttle counts: cards that became visible, and cards that were turned away."""
+    slot = int(decision.decision_id[:4], 16)
+    if event == "impression":
+        count_shown(session, decision.shop_id, offer.offer_id, slot=slot, now=now)
+    elif event in ("dismiss", "snooze"):
+        count_refused(session, decision.shop_id, offer.offer_id, slot=slot, now=now)
+
+
+def _chosen(decision: Served, offer_id: int) -> ChosenOffer:
     for offer in decision.chosen:
         if offer.offer_id == offer_id:
             return offer
@@ -57,15 +83,17 @@ def _chosen(decision: Decision, offer_id: int) -> ChosenOffer:
 
 
 def _honour_wish(
-    session: Session, decision: Decision, offer: ChosenOffer, touch: Mapping[str, Any], now: datetime
+    session: Session, decision: Served, offer: ChosenOffer, touch: Mapping[str, Any], now: datetime
 ) -> None:
     """Without a unit (no consent, not logged in) the wish lives in the browser session alone."""
     if decision.unit is None or touch["event"] not in ("dismiss", "snooze"):
         return
     if touch["event"] == "snooze":
-        # A snooze is about being asked at all; a dismissal is about these products.
-        wishes = [snooze(decision.unit, ProductId(0), touch["days"], now=now)]
-    else:
-        wishes = [dismissal(decision.unit, item.product_id, now=now) for item in offer.items]
-    for wish in wishes:
-        suppress(session, decision.shop_id, wish)
+        # A snooze is about being asked at all; a dismissal is about this card.
+        suppress(session, decision.shop_id, snooze(decision.unit, ProductId(0), touch["days"], now=now))
+        return
+    scopes = scopes_of(offer.offer_id, decision.request.anchor_product_ids, _added(decision, offer))
+    if offer.reason_code != PICKED:
+        # An automatic offer is a different card on every page: its product was waved away, not all that it may show.
+        scopes = tuple(scope for scope in scopes if scope.offer_id == ANY_OFFER)
+    remember_dismissal(session, decision.shop_id, decision.unit, scopes, now=now)

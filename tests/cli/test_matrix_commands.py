@@ -137,7 +137,7 @@ def test_one_bad_row_and_no_word_is_taken(learned, command, database, tmp_path):
         "line 3: a product is no pair with itself",
         "line 4: no product 987",
         "line 5: a product id is not a positive integer",
-        "line 6: word is 'loved', not one of blocked, lifted, pinned, clear",
+        "line 6: word is 'loved', not one of blocked, lifted, pinned, timed, clear",
         "line 7: the pair stands in line 2 too",
         "shopify-upsell: 5 bad rows: nothing was imported",
     ]

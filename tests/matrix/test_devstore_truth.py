@@ -21,7 +21,7 @@ from shopify_upsell.matrix.store import NEXT, companions_of
 from shopify_upsell.matrix.upkeep import learn_shop
 from shopify_upsell.offers.decide import decide
 from shopify_upsell.offers.explain import explain_decision
-from shopify_upsell.offers.pipeline import judged
+from shopify_upsell.offers.pipeline import may_see
 from shopify_upsell.offers.setup import create_default_offers
 from shopify_upsell.shops.store import get_shop
 
@@ -63,7 +63,7 @@ def look_at(learned, product_id, **changes):
 
 
 def eligible_beside(learned, product_id):
-    eligible, _ = judged(look_at(learned, product_id).inputs)
+    eligible = may_see(look_at(learned, product_id).inputs)
     return {item.product_id for candidate in eligible for item in candidate.items} - {product_id}
 
 

@@ -18,9 +18,10 @@ from shopify_upsell.matrix.store import (
     words_on,
 )
 from shopify_upsell.matrix.upkeep import learn_shop
-from shopify_upsell.offers.decide import MOST_TOLD, decide
+from shopify_upsell.offers.decide import decide
 from shopify_upsell.offers.explain import explain_decision
 from shopify_upsell.offers.setup import create_default_offers
+from shopify_upsell.offers.shelving import MOST_TOLD
 from shopify_upsell.shops.store import get_shop
 
 NEVER = {"source": "merchant", "reason": "blocked", "upper_bound": 0.0, "n": 0, "review_at": None, "observed": 0.0}
@@ -96,7 +97,7 @@ def test_merchants_word_is_replaced_by_their_next_one_and_gone_when_taken_back(s
     said = [record for record in caplog.records if record.message == "merchant_said"]
     assert [record.word for record in said] == ["blocked", "lifted"]
 
-    take_back(session, shop_id, BOOTS, SOCKS)
+    take_back(session, shop_id, BOOTS, SOCKS, NOW)
     assert words_on(session, shop_id, [BOOTS]) == (an_edge(),)
 
 

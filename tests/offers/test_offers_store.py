@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 from shopify_upsell.core import ConflictingRequest, CustomerId, DecisionId, InvalidInput, NotFound, OfferId, ProductId
 from shopify_upsell.jobs.queue import Job
 from shopify_upsell.offers.candidate import Decision
-from shopify_upsell.offers.decisions import DecisionRow, erase_decisions_of, read_decision, save_decision
+from shopify_upsell.offers.decisions import DecisionRow, erase_decisions_of, read_decision, read_served, save_decision
 from shopify_upsell.offers.offer import OfferDraft
 from shopify_upsell.offers.pipeline import ENGINE_VERSION, decide_from
 from shopify_upsell.offers.setup import create_default_offers, set_up_offers
@@ -126,9 +126,9 @@ def test_decision_past_its_age_limit_is_refused(session, shop_id):
     save_decision(session, shop_id, a_decision(shop_id))
     limit = timedelta(minutes=30)
 
-    assert read_decision(session, shop_id, DecisionId("d1"), age_limit=limit, now=NOW + limit).decision_id == "d1"
+    assert read_served(session, shop_id, DecisionId("d1"), age_limit=limit, now=NOW + limit).decision_id == "d1"
     with pytest.raises(ConflictingRequest) as refused:
-        read_decision(session, shop_id, DecisionId("d1"), age_limit=limit, now=NOW + limit + timedelta(seconds=1))
+        read_served(session, shop_id, DecisionId("d1"), age_limit=limit, now=NOW + limit + timedelta(seconds=1))
     assert refused.value.code == "offer_expired"
 
 

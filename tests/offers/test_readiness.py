@@ -12,22 +12,27 @@ NO_ANCHOR = a_snapshot(request=a_request(anchor_product_ids=()))
 FOR_THE_CART = an_offer(placements=("theme/cart",))
 
 BREAKS = [
-    ("not_live", an_offer(state="draft"), [a_candidate()], a_snapshot(), {"state": "draft"}),
-    ("not_live", an_offer(state="paused"), [a_candidate()], a_snapshot(), {"state": "paused"}),
-    ("wrong_placement", FOR_THE_CART, [a_candidate()], a_snapshot(), {"asked": "theme/product_page"}),
-    ("no_anchor", an_offer(), [], NO_ANCHOR, {}),
-    ("wrong_anchor", an_offer(anchors=(SOCKS,)), [a_candidate()], a_snapshot(), {}),
-    ("no_evidence", an_offer(), [], a_snapshot(), {"matrix_version": 3}),
+    ("not_live", an_offer(state="draft"), a_snapshot(), {"state": "draft"}),
+    ("not_live", an_offer(state="paused"), a_snapshot(), {"state": "paused"}),
+    ("wrong_placement", FOR_THE_CART, a_snapshot(), {"asked": "theme/product_page"}),
+    ("no_anchor", an_offer(), NO_ANCHOR, {}),
+    ("wrong_anchor", an_offer(anchors=(SOCKS,)), a_snapshot(), {}),
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("code", "offer", "candidates", "snapshot", "detail"), BREAKS)
-def test_rule_refuses_the_whole_offer_with_its_code(code, offer, candidates, snapshot, detail):
-    assert getattr(readiness, code)(offer, candidates, snapshot) == Rejection(code, offer.offer_id, None, detail)
+@pytest.mark.parametrize(("code", "offer", "snapshot", "detail"), BREAKS)
+def test_rule_refuses_the_whole_offer_with_its_code(code, offer, snapshot, detail):
+    assert getattr(readiness, code)(offer, snapshot) == Rejection(code, offer.offer_id, None, detail)
 
 
 def test_live_offer_for_this_place_and_product_with_candidates_is_ready():
-    assert readiness.refusal(an_offer(anchors=(BOOTS,)), [a_candidate()], a_snapshot()) is None
+    assert readiness.refusal(an_offer(anchors=(BOOTS,)), a_snapshot()) is None
+
+
+def test_offer_without_a_single_candidate_is_refused_once():
+    expected = Rejection("no_evidence", an_offer().offer_id, None, {"matrix_version": 3})
+    assert readiness.no_evidence(an_offer(), [], a_snapshot()) == expected
+    assert readiness.no_evidence(an_offer(), [a_candidate()], a_snapshot()) is None
 
 
 def test_every_rule_is_named_after_its_code_and_has_a_case_that_breaks_it():
@@ -38,4 +43,4 @@ def test_every_rule_is_named_after_its_code_and_has_a_case_that_breaks_it():
 
 
 def test_first_broken_rule_is_told():
-    assert readiness.refusal(an_offer(state="draft"), [], NO_ANCHOR).code == "not_live"
+    assert readiness.refusal(an_offer(state="draft"), NO_ANCHOR).code == "not_live"

@@ -28,7 +28,7 @@ from sqlalchemy import update
 
 from shopify_upsell.attribution.store import TouchpointRow
 from shopify_upsell.attribution.token import read_token
-from shopify_upsell.customers.store import SuppressionRow
+from shopify_upsell.customers.dismissals_store import DismissalRow
 from shopify_upsell.offers.decisions import DecisionRow
 from shopify_upsell.offers.offer import OfferDraft
 from shopify_upsell.shops.store import ShopRow
@@ -276,7 +276,8 @@ def test_an_event_of_the_page_is_kept_once_and_a_dismissal_holds_for_the_custome
 
     assert [once.get_json() for once in said] == [{"recorded": True}, {"recorded": False}]
     assert read_rows(application, TouchpointRow, "kind", "placement") == [("dismiss", "post_purchase/offer")]
-    assert read_rows(application, SuppressionRow, "subject", "product_id") == [(f"c:{SOMEBODY}", SOCKS)]
+    kept = read_rows(application, DismissalRow, "subject", "anchor_product_id", "product_id")
+    assert kept == [(f"c:{SOMEBODY}", 0, SOCKS), (f"c:{SOMEBODY}", BOOTS, SOCKS)]
     assert_open_to_any_origin(said[0])
 
 

@@ -22,6 +22,7 @@ from sqlalchemy import select, update
 
 from shopify_upsell.attribution.store import TouchpointRow
 from shopify_upsell.core import gid
+from shopify_upsell.customers.dismissals_store import DismissalRow
 from shopify_upsell.customers.store import SuppressionRow
 from shopify_upsell.offers.decisions import DecisionRow
 from shopify_upsell.shops.store import ShopRow
@@ -94,8 +95,10 @@ def test_a_dismissed_product_is_hidden_from_then_on_on_every_page_and_in_the_car
     assert products_shown(application) == [gid("Product", WAX)]
     in_cart = {"placement": "theme/cart", "product": "", "cart": f"{variant_id_of(BOOTS)}:1"}
     assert products_shown(application, **in_cart) == [gid("Product", WAX)]
-    assert wishes(application) == [(f"v:{VISITOR}", SOCKS, "dismissed")]
-    assert days_until(application) == 30
+    assert read_rows(application, DismissalRow, "subject", "anchor_product_id", "product_id") == [
+        (f"v:{VISITOR}", 0, SOCKS),
+        (f"v:{VISITOR}", BOOTS, SOCKS),
+    ]
     assert products_shown(application, visitor="another-visitor") == [gid("Product", SOCKS)]
     assert products_shown(application, shop=TWO) == [gid("Product", SOCKS)]
 

@@ -19,6 +19,7 @@ from builders_surfaces import (
     decisions,
     inputs_of,
     plant,
+    stored_decision,
 )
 from sqlalchemy import select, update
 
@@ -58,7 +59,7 @@ def test_a_pair_that_sells_together_is_offered_in_exactly_the_shape_of_the_contr
     assert answer.get_json().keys() == {"decision_id", "offers"}
     assert answer.get_json()["decision_id"] == row.decision_id
     assert offer == {
-        "offer_id": str(inputs_of(row)["offers"][0]["offer_id"]),
+        "offer_id": str(stored_decision(application, row).inputs.offers[0].offer_id),
         "kind": "cross_sell",
         "headline": "Goes well with this",
         "why": {"code": "often_bought_together", "text": "Often bought together"},
@@ -91,7 +92,8 @@ def test_the_decision_is_stored_with_what_it_was_made_from(application):
         "theme/product_page", f"v:{VISITOR}", False, 1,
     )  # fmt: skip
     assert (request["anchor_product_ids"], request["visitor_id"]) == ([BOOTS], VISITOR)
-    assert request["cart"] == [{"variant_id": variant_id_of(LACES), "product_id": LACES, "quantity": 3}]
+    line = {"variant_id": variant_id_of(LACES), "product_id": LACES, "quantity": 3, "selling_plan_id": None}
+    assert request["cart"] == [line]
     assert request["cart_token"] == "abc"
 
 

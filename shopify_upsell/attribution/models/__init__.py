@@ -1,1 +1,1 @@
-"""Models that divide a credited line among its touchpoints, one module each."""
+"""Models that divide one credited line over the touches that led to it."""

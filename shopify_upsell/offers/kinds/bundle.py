@@ -4,9 +4,13 @@ from itertools import chain, combinations
 
 from shopify_upsell.core import ProductId
 from shopify_upsell.offers.candidate import Candidate, CandidateItem
-from shopify_upsell.offers.offer import Offer
+from shopify_upsell.offers.offer import Offer, OfferDraft, incentive_of
 from shopify_upsell.offers.related import SCORE_DIGITS, RelatedProduct, anchors_of, related_products
 from shopify_upsell.offers.snapshot import Snapshot
+from shopify_upsell.offers.terms import FIXED_PRICE, FREE_SHIPPING, GIFT, need
+
+MOST_PARTS = 10
+"""Products that a merchant's bundle may join: more than that nobody reads on one card."""
 
 MOST_COMPANIONS = 4
 """Companions that automatic bundles are built from: 4 give 10 combinations, more would only lengthen the answer."""
@@ -23,6 +27,15 @@ def propose(offer: Offer, snapshot: Snapshot) -> list[Candidate]:
         others = tuple(one for one in related if one.product_id != anchor)
         found.extend(_candidate(offer, anchor, parts, snapshot) for parts in _combinations(offer, others, snapshot))
     return found
+
+
+def check(draft: OfferDraft) -> None:
+    """Raises: InvalidInput naming the field."""
+    kind = incentive_of(draft.discount_basis_points, draft.terms).kind
+    need(kind not in (FREE_SHIPPING, GIFT), "incentive.kind", "is another kind of offer")
+    need(len(draft.companions or ()) < MOST_PARTS, "companions", f"are fewer than {MOST_PARTS}")
+    is_one_set = draft.companions is not None and draft.anchors is not None and len(draft.anchors) == 1
+    need(kind != FIXED_PRICE or is_one_set, "incentive.kind", "is a fixed price only for one set of named products")
 
 
 def _combinations(

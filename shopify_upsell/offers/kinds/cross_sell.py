@@ -1,15 +1,22 @@
 """Cross-sell: add one companion that goes with what the shopper looks at, has in the cart, or has just bought."""
 
 from shopify_upsell.offers.candidate import POST_PURCHASE, Candidate, CandidateItem
-from shopify_upsell.offers.offer import Offer
+from shopify_upsell.offers.offer import Offer, OfferDraft, incentive_of
 from shopify_upsell.offers.related import RelatedProduct, anchors_of, related_products
 from shopify_upsell.offers.snapshot import Snapshot
+from shopify_upsell.offers.terms import FREE_SHIPPING, GIFT, need
 
 
 def propose(offer: Offer, snapshot: Snapshot) -> list[Candidate]:
     """One candidate a companion."""
     related = related_products(offer, anchors_of(offer, snapshot), snapshot)
     return [_candidate(offer, one, snapshot) for one in related]
+
+
+def check(draft: OfferDraft) -> None:
+    """Raises: InvalidInput naming the field."""
+    kind = incentive_of(draft.discount_basis_points, draft.terms).kind
+    need(kind not in (FREE_SHIPPING, GIFT), "incentive.kind", "is another kind of offer")
 
 
 def _candidate(offer: Offer, related: RelatedProduct, snapshot: Snapshot) -> Candidate:

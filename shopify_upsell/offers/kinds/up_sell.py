@@ -3,9 +3,10 @@
 from shopify_upsell.core import ProductId, VariantId
 from shopify_upsell.matrix.upgrade import Step, steps_up
 from shopify_upsell.offers.candidate import POST_PURCHASE, Candidate, CandidateItem
-from shopify_upsell.offers.offer import Offer
+from shopify_upsell.offers.offer import Offer, OfferDraft, incentive_of
 from shopify_upsell.offers.related import anchors_of
 from shopify_upsell.offers.snapshot import CatalogProduct, Snapshot
+from shopify_upsell.offers.terms import NONE, PERCENTAGE, need
 
 
 def propose(offer: Offer, snapshot: Snapshot) -> list[Candidate]:
@@ -16,6 +17,13 @@ def propose(offer: Offer, snapshot: Snapshot) -> list[Candidate]:
     products = [snapshot.products[anchor] for anchor in anchors_of(offer, snapshot) if anchor in snapshot.products]
     found = (_candidate(offer, product, snapshot) for product in products)
     return [candidate for candidate in found if candidate is not None]
+
+
+def check(draft: OfferDraft) -> None:
+    """Raises: InvalidInput naming the field."""
+    need(draft.companions is None, "companions", "do not go with an up-sell: it is a larger size of the anchor")
+    kind = incentive_of(draft.discount_basis_points, draft.terms).kind
+    need(kind in (NONE, PERCENTAGE), "incentive.kind", "is a percentage: sizes differ in price")
 
 
 def _candidate(offer: Offer, product: CatalogProduct, snapshot: Snapshot) -> Candidate | None:
@@ -33,6 +41,7 @@ def _candidate(offer: Offer, product: CatalogProduct, snapshot: Snapshot) -> Can
         reason_code="larger_size",
         includes_anchor=True,
         replaces_variant_id=replaced,
+        replaced_quantity=quantity if replaced is not None else 0,
     )
 
 

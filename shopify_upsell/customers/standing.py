@@ -1,0 +1,186 @@
+"""Use case: everything that a decision reads of a person, in one query: wishes, word, budget, signals, profile.
+
+Five small tables, each found by shop and name. One after the other they would cost five round trips on the shopper's
+path; together they cost one.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import (
+    BindParameter,
+    Double,
+    Integer,
+    Row,
+    Select,
+    Text,
+    bindparam,
+    cast,
+    literal_column,
+    null,
+    or_,
+    select,
+)
+from sqlalchemy import union_all as union_of
+from sqlalchemy.orm import Session
+
+from shopify_upsell.core import OfferId, ProductId, ShopId
+from shopify_upsell.customers.courtesy import NOTHING_SHOWN, CourtesyState, merged_state, read_state
+from shopify_upsell.customers.courtesy_store import CourtesyRow
+from shopify_upsell.customers.dismissals import Dismissal, Scope
+from shopify_upsell.customers.dismissals_store import DismissalRow
+from shopify_upsell.customers.preferences import ALL, Preference, preference_in_force
+from shopify_upsell.customers.preferences_store import PreferenceRow
+from shopify_upsell.customers.shopper import ANONYMOUS, Profile, Shopper, shopper_of
+from shopify_upsell.customers.signal import Signal
+from shopify_upsell.customers.signal_tables import ProfileRow, SignalRow
+from shopify_upsell.customers.signals import REMEMBERED, STANDING
+from shopify_upsell.customers.stage import History
+from shopify_upsell.customers.store import SuppressionRow
+from shopify_upsell.customers.suppression import Suppression
+from shopify_upsell.database import ExternalId, UtcDateTime
+
+WISH, DISMISSAL, WORD, BUDGET, SIGNAL, PROFILE = "wish", "dismissal", "word", "budget", "signal", "profile"
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What is known of a person at a moment. `own` is the budget that is charged, `courtesy` the one judged by."""
+
+    shopper: Shopper
+    suppressions: tuple[Suppression, ...]
+    dismissals: tuple[Dismissal, ...]
+    preference: str
+    own: CourtesyState
+    courtesy: CourtesyState
+
+
+NOBODY = Standing(ANONYMOUS, (), (), ALL, NOTHING_SHOWN, NOTHING_SHOWN)
+"""Somebody without a name: nothing is known and nothing can be remembered."""
+
+
+def read_standing(session: Session, shop_id: ShopId, subjects: Sequence[str], *, now: datetime) -> Standing:
+    """Read what is known of a shopper under all their names (one or two, the best known first)."""
+    if not subjects:
+        return NOBODY
+    asked = {"shop": shop_id, "one": subjects[0], "other": subjects[-1], "now": now, "past": now - REMEMBERED}
+    found: dict[str, list[Row[Any]]] = {}
+    for row in session.connection().execute(STANDING_OF, asked):
+        found.setdefault(row.part, []).append(row)
+    budgets = {row.subject: read_state(row.text_a, row.id_a) for row in found.get(BUDGET, ())}
+    states = [budgets.get(subject, NOTHING_SHOWN) for subject in subjects]
+    return Standing(
+        shopper=_shopper(found, subjects, now),
+        suppressions=tuple(sorted(map(_wish, found.get(WISH, ())), key=lambda one: (one.subject, one.product_id))),
+        dismissals=tuple(sorted(map(_dismissal, found.get(DISMISSAL, ())), key=_place)),
+        preference=preference_in_force(Preference(row.text_a, row.time_a) for row in found.get(WORD, ())),
+        own=states[0],
+        courtesy=merged_state(states) if budgets else NOTHING_SHOWN,
+    )
+
+
+def _shopper(found: dict[str, list[Row[Any]]], subjects: Sequence[str], now: datetime) -> Shopper:
+    is_known = subjects[0].startswith("c:")
+    if not is_known and SIGNAL not in found:
+        return ANONYMOUS
+    profiles = [_profile(row) for row in found.get(PROFILE, ()) if row.subject == subjects[0]]
+    signals = [_signal(row) for row in found.get(SIGNAL, ())]
+    return shopper_of(profiles[0] if profiles else None, signals, is_known=is_known, now=now)
+
+
+def _wish(row: Row[Any]) -> Suppression:
+    return Suppression(row.subject, ProductId(row.id_a), row.text_a, row.time_a)
+
+
+def _dismissal(row: Row[Any]) -> Dismissal:
+    scope = Scope(OfferId(row.id_a), ProductId(row.id_b), ProductId(row.id_c))
+    return Dismissal(row.subject, scope, int(row.number), row.time_a, row.time_b)
+
+
+def _place(one: Dismissal) -> tuple[str, int, int, int]:
+    return one.subject, one.scope.offer_id, one.scope.anchor_product_id, one.scope.product_id
+
+
+def _signal(row: Row[Any]) -> Signal:
+    return Signal(
+        kind=row.text_a,
+        subject=row.subject,
+        occurred_at=row.time_a,
+        source=row.text_b,
+        external_id=row.text_c,
+        value=row.number,
+        order_id=row.id_a,
+        product_id=row.id_b,
+        reason=row.text_d,
+    )
+
+
+def _profile(row: Row[Any]) -> Profile:
+    history = History(
+        order_count=row.id_a,
+        first_ordered_at=row.time_a,
+        last_ordered_at=row.time_b,
+        delivered_count=row.id_b,
+        last_delivered_at=row.time_c,
+        subscription=row.text_a,
+    )
+    consent = None if row.number is None else bool(row.number)
+    return Profile(history, consent, json.loads(row.text_b), json.loads(row.text_c))
+
+
+NAMES = {
+    "id_a": ExternalId, "id_b": ExternalId, "id_c": ExternalId,
+    "text_a": Text, "text_b": Text, "text_c": Text, "text_d": Text,
+    "number": Double,
+    "time_a": UtcDateTime, "time_b": UtcDateTime, "time_c": UtcDateTime,
+}  # fmt: skip
+"""The columns that all parts share, each part in its own way."""
+
+
+def _part(name: str, row: Any, more: Sequence[Any] = (), **columns: Any) -> Select[Any]:
+    shop: BindParameter[int] = bindparam("shop", type_=ExternalId)
+    told = [columns.get(column, cast(null(), kind)).label(column) for column, kind in NAMES.items()]
+    mine = row.subject.in_([bindparam("one", type_=Text), bindparam("other", type_=Text)])
+    part = literal_column(f"'{name}'", Text).label("part")
+    return select(part, row.subject.label("subject"), *told).where(row.shop_id == shop, mine, *more)
+
+
+def _statement() -> Any:
+    now = bindparam("now", type_=UtcDateTime)
+    past = bindparam("past", type_=UtcDateTime)
+    wish, away, word, budget, signal, profile = (
+        SuppressionRow, DismissalRow, PreferenceRow, CourtesyRow, SignalRow, ProfileRow,
+    )  # fmt: skip
+    away_ids = {"id_a": away.offer_id, "id_b": away.anchor_product_id, "id_c": away.product_id}
+    remembered = or_(signal.occurred_at > past, signal.kind.in_(sorted(STANDING)))
+    return union_of(
+        _part(WISH, wish, [wish.until > now], id_a=wish.product_id, text_a=wish.reason, time_a=wish.until),
+        _part(
+            DISMISSAL, away, [away.until > now], **away_ids,
+            number=cast(away.times, Double), time_a=away.last_at, time_b=away.until,
+        ),
+        _part(WORD, word, text_a=word.level, time_a=word.said_at),
+        _part(BUDGET, budget, id_a=cast(budget.version, ExternalId), text_a=budget.state),
+        _part(
+            SIGNAL, signal, [remembered], id_a=signal.order_id, id_b=signal.product_id, text_a=signal.kind,
+            text_b=signal.source, text_c=signal.external_id, text_d=signal.reason, number=signal.value,
+            time_a=signal.occurred_at,
+        ),
+        _part(
+            PROFILE, profile, id_a=profile.order_count, id_b=profile.delivered_count, text_a=profile.subscription,
+            text_b=profile.attributes, text_c=profile.affinities, number=_as_number(profile.marketing_consent),
+            time_a=profile.first_ordered_at, time_b=profile.last_ordered_at, time_c=profile.last_delivered_at,
+        ),
+    )  # fmt: skip
+
+
+def _as_number(claim: Any) -> Any:
+    """A boolean as 1.0 or 0.0: PostgreSQL casts it by way of an integer."""
+    return cast(cast(claim, Integer), Double)
+
+
+STANDING_OF = _statement()
+"""Built once: building it takes longer than running it."""

@@ -1,0 +1,151 @@
+"""Keep decisions: many shoppers' decisions in one transaction, and none is answered before it is committed.
+
+A thread that comes while nobody commits takes what is waiting, its own decision first, and commits it all at once;
+those who come meanwhile wait for the next. So a decision costs a share of a transaction, not one of its own, and no
+acknowledged decision can be lost: an answer leaves only after the commit that holds it.
+"""
+
+import logging
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from itertools import groupby
+
+from sqlalchemy.orm import Session
+
+from shopify_upsell.core import RetryLater, ShopId
+from shopify_upsell.customers.courtesy import spend
+from shopify_upsell.customers.courtesy_store import Swap, swap_states, take_from_shop
+from shopify_upsell.database import Database, bind_shop
+from shopify_upsell.offers.candidate import Decision
+from shopify_upsell.offers.decisions import save_decisions
+
+log = logging.getLogger(__name__)
+
+MOST_AT_ONCE = 64
+
+PATIENCE_SECONDS = 4.0
+"""Longest wait for a commit. A shopper's page has given up by then."""
+
+
+@dataclass(eq=False)
+class _Ticket:
+    """One decision in line."""
+
+    decision: Decision
+    woken: threading.Event = field(default_factory=threading.Event)
+    is_done: bool = False
+    is_kept: bool = False
+    error: Exception | None = None
+
+
+class DecisionJournal:
+    """Where the threads of one process bring their decisions."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._lock = threading.Lock()
+        self._waiting: list[_Ticket] = []
+        self._is_led = False
+
+    def keep(self, decision: Decision) -> bool:
+        """Store a decision and charge what it shows; both are committed when this returns True.
+
+        False: the shopper's budget was changed by somebody else meanwhile, nothing was written, decide again.
+        Raises: RetryLater, or what the database said.
+        """
+        ticket = _Ticket(decision)
+        with self._lock:
+            self._waiting.append(ticket)
+            leads, self._is_led = not self._is_led, True
+        if not leads and not ticket.woken.wait(PATIENCE_SECONDS):
+            self._give_up(ticket)
+        if not ticket.is_done:
+            self._commit_waiting()
+        if ticket.error is not None:
+            raise ticket.error
+        return ticket.is_kept
+
+    def _give_up(self, ticket: _Ticket) -> None:
+        """Leave the line, unless the turn came at the last moment. Raises: RetryLater."""
+        with self._lock:
+            if ticket in self._waiting and not ticket.woken.is_set():
+                self._waiting.remove(ticket)
+                raise RetryLater("decisions cannot be stored at the moment", after=timedelta(seconds=1))
+        ticket.woken.wait()
+
+    def _commit_waiting(self) -> None:
+        """Commit what waits, then hand the lead to whoever came meanwhile."""
+        with self._lock:
+            batch, self._waiting = self._waiting[:MOST_AT_ONCE], self._waiting[MOST_AT_ONCE:]
+        try:
+            self._commit(batch)
+        finally:
+            with self._lock:
+                heir = self._waiting[0] if self._waiting else None
+                self._is_led = heir is not None
+                if heir is not None:
+                    heir.woken.set()  # inside the lock: an heir must not give up between being named and knowing it
+
+    def _commit(self, batch: Sequence[_Ticket]) -> None:
+        try:
+            self._write(batch)
+        except Exception as error:
+            self._settle_apart(batch, error)
+        for ticket in batch:
+            ticket.is_done = True
+            ticket.woken.set()
+
+    def _settle_apart(self, batch: Sequence[_Ticket], error: Exception) -> None:
+        """One bad decision must not take its neighbours with it."""
+        if len(batch) == 1:
+            batch[0].error = error
+            return
+        log.warning("decisions_committed_apart", extra={"count": len(batch), "error": type(error).__name__})
+        for ticket in batch:
+            try:
+                self._write([ticket])
+            except Exception as own:
+                ticket.error = own
+
+    def _write(self, batch: Sequence[_Ticket]) -> None:
+        by_shop = sorted(batch, key=lambda ticket: ticket.decision.shop_id)
+        with self._database.write() as session:
+            for shop_id, tickets in groupby(by_shop, key=lambda ticket: ticket.decision.shop_id):
+                bind_shop(session, shop_id)
+                kept = _charge(session, shop_id, list(tickets))
+                save_decisions(session, shop_id, [ticket.decision for ticket in kept])
+
+
+def _charge(session: Session, shop_id: ShopId, tickets: Sequence[_Ticket]) -> list[_Ticket]:
+    """Charge every card to its shopper's budget; return whose decisions hold."""
+    swaps = {place: swap for place, ticket in enumerate(tickets) if (swap := _swap(ticket.decision)) is not None}
+    now = max(ticket.decision.decided_at for ticket in tickets)
+    made = dict(zip(swaps, swap_states(session, shop_id, list(swaps.values()), now=now), strict=True))
+    for place, ticket in enumerate(tickets):
+        ticket.is_kept = made.get(place, True)
+    limited = [ticket for ticket in tickets if ticket.is_kept and ticket.decision.inputs.caps.shop_day is not None]
+    for ticket in limited:
+        _take_from_shop(session, ticket)
+    return [ticket for ticket in tickets if ticket.is_kept]
+
+
+def _swap(decision: Decision) -> Swap | None:
+    """How the decision changes its shopper's budget; None where it shows nothing or nobody is charged."""
+    if decision.charged is None or decision.unit is None or not decision.chosen:
+        return None
+    shown = [offer.offer_id for offer in decision.chosen]
+    return Swap(decision.unit, decision.charged, spend(decision.charged, shown, now=decision.decided_at))
+
+
+def _take_from_shop(session: Session, ticket: _Ticket) -> None:
+    """Where a merchant limits the cards of a whole day, a decision that comes too late is not served.
+
+    The shopper's own budget keeps the charge: an error towards silence.
+    """
+    decision = ticket.decision
+    card_count = len(decision.chosen)
+    ticket.is_kept = take_from_shop(
+        session, decision.shop_id, card_count, decision.inputs.caps, now=decision.decided_at
+    )

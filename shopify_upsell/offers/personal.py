@@ -1,0 +1,272 @@
+"""May this shopper see this candidate now: schedule, audience, what they own, the pair's moment, wishes, caps.
+
+Pure. Each rule returns a `Rejection` or None; the first that fires ends the check. They read who asks and when, so
+they are asked for every shopper anew; what a busy page shares is asked in `drawing`.
+"""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from shopify_upsell.core import ProductId
+from shopify_upsell.customers.courtesy import HOUR, NOTHING_SHOWN, hit_in, tally
+from shopify_upsell.customers.dismissals import dismissal_in_force
+from shopify_upsell.customers.preferences import RESTOCK_KINDS, RESTOCK_ONLY
+from shopify_upsell.customers.readiness import has_fresh_positive, undelivered_until
+from shopify_upsell.customers.stage import DELIVERED, FIRST_ORDER
+from shopify_upsell.customers.suppression import DISMISSED, SNOOZED, suppression_in_force
+from shopify_upsell.matrix.timed import MERCHANT_TIME, NO_INTERVAL, PRIOR_TIME, TimingWord
+from shopify_upsell.offers.candidate import Candidate, Rejection
+from shopify_upsell.offers.gates import NO_LIMIT, caps_of
+from shopify_upsell.offers.money_rules import PERSONAL_MONEY_RULES
+from shopify_upsell.offers.offer import BUNDLE, CROSS_SELL, FREE_SHIPPING, GIFT, REPLENISH, SUBSCRIBE
+from shopify_upsell.offers.rejecting import reject
+from shopify_upsell.offers.snapshot import Snapshot
+from shopify_upsell.offers.timing import EXPIRED, LATER, SILENT, TOO_EARLY, Moment, moment_of
+
+ADDED_KINDS = frozenset({CROSS_SELL, BUNDLE, GIFT, FREE_SHIPPING})
+"""Kinds that add a product the shopper may have already; the others change or repeat one on purpose."""
+
+DUE_SHARE = 0.8
+"""Part of what a customer has that must be used up before the same product may be offered beside another again."""
+
+REPEATED_KINDS = frozenset({REPLENISH, SUBSCRIBE})
+"""Kinds about what was bought before, unless they change a line of the cart in hand."""
+
+FIRST_MONTH = timedelta(days=30)
+"""After their first parcel a customer is asked at most once in this time. Source: product row R042."""
+
+ARRIVALS = frozenset({"delivered", "delivered_on_time", "delivered_late"})
+
+TIMING_CODES = {TOO_EARLY: "too_early", SILENT: "blocked_interval", EXPIRED: "window_expired"}
+
+
+def not_scheduled(candidate: Candidate, snapshot: Snapshot) -> Rejection | None:
+    """An offer runs from its start to before its end, by the server's clock."""
+    schedule = candidate.offer.terms.schedule
+    if schedule.is_open(snapshot.now):
+        return None
+    first = candidate.items[0]
+    if schedule.starts_at is not None and snapshot.now < schedule.starts_at:
+        return reject(candidate, "not_started", first, until=schedule.starts_at.isoformat())
+    return reject(candidate, "ended", first)
+
+
+def wrong_audience(candidate: Candidate, snapshot: Snapshot) -> Rejection | None:
+    """An offer is for whom its merchant meant it. What is not known of a shopper does not match."""
+    audience, asked = candidate.offer.terms.audience, snapshot.request
+    misses = {
+        "stage": bool(audience.stages) and snapshot.shopper.stage not in audience.stages,
+        "market": bool(audience.markets) and asked.market not in audience.markets,
+        "country": bool(audience.countries) and asked.country not in audience.countries,
+        "attribute": bool(audience.attributes) and not audience.has_attributes(snapshot.shopper.attributes),
+        "b2b": _is_other_business(audience.b2b, asked.is_b2b),
+    }
+    missed = next((name for name, is_missed in misses.items() if is_missed), None)
+    return reject(candidate, "wrong_audience", candidate.items[0], missed=missed) if missed else None
+
+
+def no_consent(candidate: Candidate, snapshot: Snapshot) -> Rejection | None:
+    """What reaches a customer outside the shop needs their consent to be written to."""
+    if snapshot.request.surface != "email" or snapshot.shopper.marketing_consent is True:
+        return None
+    return reject(candidate, "no_consent", candidate.items[0])
+
+
+def no_positive_signal(candidate: Candidate, snapshot: Snapshot) -> Rejection | None:
+    """An offer later in a customer's life does not come out of nowhere: something good happened lately."""
+    if snapshot.placement_kind != LATER or not candidate.offer.terms.needs_positive_signal:
+        return None
+    if has_fresh_positive(snapshot.shopper, now=snapshot.now):
+        return None
+    return reject(candidate, "no_positive_signal", candidate.items[0])
+
+
+def undelivered(candidate: Candidate, snapshot: Snapshot) -> Rejection | None:
+    """While a parcel is under way only what completes the basket in hand is offered, and no pair that is for later.
+
+    Source: product row R042, "no offer between order and delivery except t0-pairs".
+    """
+    if not snapshot.shopper.signals:
+        return None
+    if snapshot.placement_kind != LATER and _completes_basket(candidate, snapshot):
+        return None
+    until = undelivered_until(snapshot.shopper, now=snapshot.now)
+    return reject(candidate, "undelivered", candidate.items[0], until=until.isoformat()) if until else None
+
+
+def newcomer_asked(candidate: Candidate, snapshot: Snapshot) -> Rejection | None:
+    """Who has just got a first parcel is asked once in the first month, away from what they look for themselves."""
+    shopper = snapshot.shopper
+    if snapshot.placement_kind != LATER or shopper.stage not in (FIRST_ORDER, DELIVERED) or not snapshot.courtesy.shown:
+        return None
+    arrived_at = min((one.occurred_at for one in shopper.signals if one.kind in ARRIVALS), default=None)
+    if arrived_at is None or not arrived_at <= snapshot.now < arrived_at + FIRST_MONTH:
+        return None
+    # A card of the very hour of the arrival may have come after it, so it counts.
+    if snapshot.courtesy.shown[-1][0] < int(arrived_at.timestamp()) // HOUR:
+        return None
+    until = arrived_at + FIRST_MONTH
+    return reject(candidate, "newcomer_asked", candidate.items[0], until=until.isoformat())
+
+
+def already_owned(candidate: Candidate, snapshot: Snapshot) -> Rejection | None:
+    """Nobody is offered what they have, unless it is used up about now."""
+    if not snapshot.owned or candidate.offer.kind not in ADDED_KINDS:
+        return None
+    own = candidate.anchor_product_id if candidate.includes_anchor else None
+    for item in candidate.items:
+        owned = snapshot.owned.get(item.product_id)
+        if owned is None or item.product_id == own:
+            continue
+        due_at = _due_at(item.product_id, snapshot)
+        if due_at is None:
+            return reject(candidate, "already_owned", item)
+        if snapshot.now < due_at:
+            return reject(candidate, "already_owned", item, until=due_at.isoformat())
+    return None
+
+
+def wrong_moment(candidate: Candidate, snapshot: Snapshot) -> Rejection | None:
+    """A pair has its window, counted from the day the anchor arrived."""
+    for item in candidate.items:
+        if item.product_id == candidate.anchor_product_id:
+            continue
+        moment = pair_moment(candidate, item.product_id, snapshot)
+        if moment is not None and not moment.allows:
+            return reject(candidate, TIMING_CODES[moment.state], item, **_told(moment))
+    return None
+
+
+def pair_moment(candidate: Candidate, product_id: ProductId, snapshot: Snapshot) -> Moment | None:
+    """How the moment stands for one product of a candidate; None where nothing is said of the pair."""
+    word = timing_word(candidate, product_id, snapshot)
+    if word is None:
+        return None
+    is_together = bool(candidate.evidence) or candidate.offer.companions is not None
+    return moment_of(
+        word,
+        snapshot.owned.get(candidate.anchor_product_id),
+        now=snapshot.now,
+        placement_kind=snapshot.placement_kind,
+        same_basket=is_together and snapshot.placement_kind != LATER,
+    )
+
+
+def wants_restock_only(candidate: Candidate, snapshot: Snapshot) -> Rejection | None:
+    """Somebody who only wants to hear when something runs out hears only that."""
+    if snapshot.preference != RESTOCK_ONLY or candidate.offer.kind in RESTOCK_KINDS:
+        return None
+    return reject(candidate, "preference_restock_only", candidate.items[0])
+
+
+def suppressed_dismissed(candidate: Candidate, snapshot: Snapshot) -> Rejection | None:
+    """What a shopper waved away stays away: the offer, the product, and most of all the pair."""
+    if not snapshot.suppressions and not snapshot.dismissals:
+        return None
+    wishes = [wish for wish in snapshot.suppressions if wish.reason == DISMISSED]
+    anchors = {*snapshot.request.anchor_product_ids, candidate.anchor_product_id}
+    for item in candidate.items:
+        wish = suppression_in_force(wishes, item.product_id, now=snapshot.now)
+        known = dismissal_in_force(
+            snapshot.dismissals,
+            offer_id=candidate.offer.offer_id,
+            anchors=anchors,
+            product_id=item.product_id,
+            now=snapshot.now,
+        )
+        until = max((one.until for one in (wish, known) if one is not None), default=None)
+        if until is not None:
+            return reject(candidate, "suppressed_dismissed", item, until=until.isoformat())
+    return None
+
+
+def suppressed_snoozed(candidate: Candidate, snapshot: Snapshot) -> Rejection | None:
+    """A pause may be about one product alone."""
+    wishes = [wish for wish in snapshot.suppressions if wish.reason == SNOOZED]
+    for item in candidate.items if wishes else ():
+        wish = suppression_in_force(wishes, item.product_id, now=snapshot.now)
+        if wish is not None:
+            return reject(candidate, "suppressed_snoozed", item, until=wish.until.isoformat())
+    return None
+
+
+def offer_shown_enough(candidate: Candidate, snapshot: Snapshot) -> Rejection | None:
+    """Who has passed an offer by often enough has answered. The caps of all offers together are a gate's."""
+    offer_id, caps = candidate.offer.offer_id, caps_of(snapshot, candidate.offer.offer_id)
+    own = tuple(entry for entry in snapshot.courtesy.shown if entry[1] == offer_id)
+    if not own and caps.offer_day:
+        return None
+    counted = tally(replace(NOTHING_SHOWN, shown=own), now=snapshot.now)
+    hit = hit_in(counted, replace(caps, session=NO_LIMIT, day=NO_LIMIT, month=NO_LIMIT), offer_id)
+    return reject(candidate, hit.code, candidate.items[0], until=hit.until.isoformat()) if hit is not None else None
+
+
+PERSONAL_RULES = (
+    not_scheduled,
+    wrong_audience,
+    no_consent,
+    no_positive_signal,
+    undelivered,
+    newcomer_asked,
+    already_owned,
+    wrong_moment,
+    wants_restock_only,
+    suppressed_dismissed,
+    suppressed_snoozed,
+    offer_shown_enough,
+    *PERSONAL_MONEY_RULES,
+)
+
+
+def _is_other_business(wanted: str, is_b2b: bool | None) -> bool:
+    return (wanted == "only" and is_b2b is not True) or (wanted == "never" and is_b2b is not False)
+
+
+def _due_at(product_id: ProductId, snapshot: Snapshot) -> datetime | None:
+    """When what the customer has of a product should be nearly used up; None where it does not get used up."""
+    owned, product = snapshot.owned[product_id], snapshot.products.get(product_id)
+    if product is None or product.supply_days is None:
+        return None
+    days = DUE_SHARE * product.supply_days * max(owned.quantity_last, 1)
+    return owned.delivered_at + timedelta(days=days)
+
+
+def _completes_basket(candidate: Candidate, snapshot: Snapshot) -> bool:
+    """Tell whether all of a candidate belongs to the purchase in hand: no repeat of an older one, no pair for later."""
+    if candidate.offer.kind in REPEATED_KINDS and candidate.replaces_variant_id is None:
+        return False
+    others = (item.product_id for item in candidate.items if item.product_id != candidate.anchor_product_id)
+    return not any(_is_for_later(timing_word(candidate, product_id, snapshot)) for product_id in others)
+
+
+def _is_for_later(word: TimingWord | None) -> bool:
+    """Tell whether it is learned, or the merchant's word, that a pair begins days after the delivery."""
+    if word is None or word.source == PRIOR_TIME or word.window is None:
+        return False
+    return word.window[0] > 0 and not word.peaks_at_zero
+
+
+def timing_word(candidate: Candidate, product_id: ProductId, snapshot: Snapshot) -> TimingWord | None:
+    """The word that decides when a product of a candidate may follow its anchor; None where there is none."""
+    anchor, word = candidate.anchor_product_id, None
+    for one in snapshot.timing:
+        if one.companion_product_id == product_id and one.anchor_product_id == anchor:
+            word = one
+            break
+    days = candidate.offer.terms.window_days
+    return word if days is None else merchant_word((anchor, product_id), (days[0], days[1]), word)
+
+
+def merchant_word(pair: tuple[ProductId, ProductId], window: tuple[int, int], known: TimingWord | None) -> TimingWord:
+    """A window that the merchant wrote on the offer, in the place of what is learned or assumed."""
+    n = known.n if known is not None else 0
+    return TimingWord(*pair, "pair", window, (), window[0] == 0, n, NO_INTERVAL, MERCHANT_TIME)
+
+
+def _told(moment: Moment) -> dict[str, str | int | float]:
+    told: dict[str, str | int | float] = {"level": moment.level, "source": moment.source}
+    if moment.days_since is not None:
+        told["days_since"] = moment.days_since
+    if moment.opens_at is not None:
+        told["until"] = moment.opens_at.isoformat()
+    return told

@@ -1,0 +1,294 @@
+"""Use case: read what a decision needs to know of the shop, and remember it for a few seconds.
+
+A product page asks the same question for every shopper, so a process keeps the shop's rulebook and the shelf of each
+question that was asked lately. What concerns a person is never remembered here.
+"""
+
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from functools import cached_property
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from shopify_upsell.core import ProductId, ShopId, VariantId
+from shopify_upsell.customers.courtesy import Caps
+from shopify_upsell.customers.courtesy_store import rules_of
+from shopify_upsell.ledger import store as ledger
+from shopify_upsell.ledger.catalog import Product
+from shopify_upsell.ledger.owned import ProductHealth
+from shopify_upsell.ledger.ownership import product_health
+from shopify_upsell.matrix.companion import Companion
+from shopify_upsell.matrix.said import PairWord, blocks_in_force, pins_in_force
+from shopify_upsell.matrix.store import NEXT, WITH, Evidence, evidence_for, words_on
+from shopify_upsell.matrix.timing_store import timing_for
+from shopify_upsell.memory import ShortMemory
+from shopify_upsell.offers.costs import Costs
+from shopify_upsell.offers.drawing import Drawn, draw
+from shopify_upsell.offers.eligibility import FEWEST_SOLD
+from shopify_upsell.offers.kinds.registry import PERSONAL_KINDS
+from shopify_upsell.offers.offer import Offer
+from shopify_upsell.offers.parts import SharedParts, part_of
+from shopify_upsell.offers.pipeline import ENGINE_VERSION
+from shopify_upsell.offers.snapshot import (
+    CatalogProduct,
+    CatalogVariant,
+    OfferRequest,
+    Snapshot,
+    ThrottledOffer,
+    placement_kind_of,
+)
+from shopify_upsell.offers.snapshot_json import part_to_json
+from shopify_upsell.offers.store import live_offers, read_costs
+from shopify_upsell.offers.timing import LATER
+from shopify_upsell.shops.store import Shop
+
+FRESH_SECONDS = 5.0
+"""How long a page may show what was true: a price, a stock, an offer that was paused. Our choice: shorter than a page
+view, long enough that a busy page is read from memory."""
+
+MOST_SHELVES = 1_000
+"""About 150 KB each with what was drawn from it: 150 MB a process at the very most."""
+
+MOST_VARIANTS = 50_000
+
+MOST_ANCHORS = 20
+"""Anchors looked up: of a larger cart the first lines."""
+
+MOST_QUESTIONS = 32
+"""Questions over one shelf whose drawing is kept: placements, currencies and quantities in the cart."""
+
+MOST_TOLD = 10
+"""Refused pairs kept for the explanation alone."""
+
+SHORTLIST = 20
+"""Companions loaded beyond what is in the cart: enough for stock and wishes to strike some, small enough to store."""
+
+
+@dataclass(frozen=True)
+class Rulebook:
+    """What holds for a whole shop until its merchant changes something, or learning or a throttle does."""
+
+    offers: tuple[Offer, ...]
+    caps: Caps
+    throttles: tuple[ThrottledOffer, ...]
+    costs: Costs
+
+
+@dataclass(frozen=True)
+class Shelf:
+    """What a question's answer reads of the shop: `template` is a snapshot of which only the person is missing."""
+
+    template: Snapshot
+    parts: SharedParts
+    drawn: dict[object, Drawn] = field(default_factory=dict, compare=False)
+
+    @cached_property
+    def is_personal(self) -> bool:
+        """Tell whether an offer of the shop proposes what a customer has, so that no two customers share a drawing."""
+        return any(offer.kind in PERSONAL_KINDS for offer in self.template.offers)
+
+    def draw(self, snapshot: Snapshot) -> Drawn:
+        """What is proposed for the snapshot's question, made once for all who ask it."""
+        asked = snapshot.request
+        own = tuple(sorted(snapshot.owned.items())) if self.is_personal else ()
+        key = (asked.placement, asked.anchor_product_ids, asked.cart, asked.currency, own)
+        known = self.drawn.get(key)
+        if known is None:
+            known = draw(snapshot)
+            if len(self.drawn) < MOST_QUESTIONS:
+                self.drawn[key] = known
+        return known
+
+
+def resolved_request(session: Session, shop_id: ShopId, request: OfferRequest) -> OfferRequest:
+    """Find the products of the cart's variants; without anchors the cart's products are the anchors."""
+    unknown = tuple(line.variant_id for line in request.cart if line.product_id is None)
+    products = _products_of(session, shop_id, unknown) if unknown else {}
+    cart = tuple(
+        replace(line, product_id=products[line.variant_id]) if line.variant_id in products else line
+        for line in request.cart
+    )
+    in_cart = (line.product_id for line in cart if line.product_id is not None)
+    anchors = tuple(dict.fromkeys(request.anchor_product_ids or in_cart))
+    return replace(request, cart=cart, anchor_product_ids=anchors[:MOST_ANCHORS])
+
+
+def shelf_for(
+    session: Session, request: OfferRequest, *, now: datetime, shop: Shop, holdout_basis_points: int
+) -> Shelf:
+    """What is known of the shop for a resolved request: remembered, or read in four queries."""
+    in_cart = tuple(sorted({line.product_id for line in request.cart if line.product_id is not None}))
+    key = (shop.shop_id, request.anchor_product_ids, in_cart, holdout_basis_points, shop.holdout_salt, shop.currency)
+    memory: ShortMemory[object, Shelf] | None = _memory(session, shop.shop_id, "shelves", MOST_SHELVES)
+    clock = time.monotonic()
+    known = memory.find(key, clock=clock) if memory is not None else None
+    if known is not None:
+        return known
+    template = _read(session, request, now=now, shop=shop, holdout_basis_points=holdout_basis_points)
+    rulebook = part_of(part_to_json(template, "rulebook"))
+    shelf = Shelf(template, SharedParts(rulebook, part_of(part_to_json(template, "shelf"))))
+    if memory is not None:
+        memory.keep(key, shelf, clock=clock)
+    return shelf
+
+
+def _read(session: Session, request: OfferRequest, *, now: datetime, shop: Shop, holdout_basis_points: int) -> Snapshot:
+    rules = _rulebook(session, shop.shop_id)
+    anchors = request.anchor_product_ids
+    kind = NEXT if placement_kind_of(request) == LATER else WITH
+    evidence = _shortlisted(evidence_for(session, shop.shop_id, anchors, kind=kind), request)
+    offered = {*_companion_ids(evidence), *_listed_ids(rules.offers)}
+    in_cart = {line.product_id for line in request.cart[:MOST_ANCHORS] if line.product_id is not None}
+    products = ledger.products_by_id(
+        session, shop.shop_id, sorted({*anchors, *offered, *in_cart, *_gifts(session, shop.shop_id, rules.offers)})
+    )
+    health = product_health(session, shop.shop_id, sorted(products))
+    words = _words_beside(session, shop.shop_id, request)
+    return Snapshot(
+        engine_version=ENGINE_VERSION,
+        now=now,
+        currency=shop.currency or "",
+        request=request,
+        offers=rules.offers,
+        matrix_version=evidence.version,
+        companions=evidence.companions,
+        products={key: _catalog_product(product, health.get(key)) for key, product in products.items()},
+        suppressions=(),
+        holdout_salt=shop.holdout_salt,
+        holdout_basis_points=holdout_basis_points,
+        negative_edges=_negative_edges(words, offered, now),
+        pins=tuple(sorted(pair for pair in pins_in_force(words) if pair[1] in offered)),
+        costs=rules.costs,
+        caps=rules.caps,
+        throttles=rules.throttles,
+        timing=tuple(
+            word
+            for pair, word in sorted(timing_for(session, shop.shop_id, anchors, said=words).items())
+            if pair[1] in offered
+        ),
+        health=health,
+    )
+
+
+def _gifts(session: Session, shop_id: ShopId, offers: Iterable[Offer]) -> set[ProductId]:
+    """Products that offers give away."""
+    variants = [offer.incentive.gift_variant_id for offer in offers if offer.incentive.gift_variant_id is not None]
+    return set(_products_of(session, shop_id, variants).values()) if variants else set()
+
+
+def _rulebook(session: Session, shop_id: ShopId) -> Rulebook:
+    memory: ShortMemory[ShopId, Rulebook] | None = _memory(session, shop_id, "rulebooks", MOST_SHELVES)
+    clock = time.monotonic()
+    known = memory.find(shop_id, clock=clock) if memory is not None else None
+    if known is None:
+        rules = rules_of(session, shop_id)
+        lowered = tuple(
+            ThrottledOffer(offer_id, state.level) for offer_id, state in sorted(rules.throttles.items()) if state.level
+        )
+        known = Rulebook(live_offers(session, shop_id), rules.caps, lowered, read_costs(session, shop_id))
+        if memory is not None:
+            memory.keep(shop_id, known, clock=clock)
+    return known
+
+
+def _products_of(session: Session, shop_id: ShopId, variants: Iterable[VariantId]) -> dict[VariantId, ProductId]:
+    """A variant stays its product's for ever, so it is remembered one by one."""
+    memory: ShortMemory[tuple[ShopId, VariantId], ProductId] | None
+    memory = _memory(session, shop_id, "variants", MOST_VARIANTS)
+    clock = time.monotonic()
+    found: dict[VariantId, ProductId] = {}
+    unknown: list[VariantId] = []
+    for variant_id in variants:
+        product_id = memory.find((shop_id, variant_id), clock=clock) if memory is not None else None
+        if product_id is None:
+            unknown.append(variant_id)
+        else:
+            found[variant_id] = product_id
+    for variant_id, variant in (ledger.variants_by_id(session, shop_id, unknown) if unknown else {}).items():
+        found[variant_id] = variant.product_id
+        if memory is not None:
+            memory.keep((shop_id, variant_id), variant.product_id, clock=clock)
+    return found
+
+
+def _memory(session: Session, shop_id: ShopId, name: str, most: int) -> ShortMemory[Any, Any] | None:
+    """The process's memory, if the session has one and is bound to this very shop: no other may be served from it."""
+    memory = session.info.get("memory")
+    if memory is None or session.info.get("shop_id") != shop_id:
+        return None
+    remembered: ShortMemory[Any, Any] = memory.setdefault(f"offers.{name}", ShortMemory(most, FRESH_SECONDS))
+    return remembered
+
+
+def _words_beside(session: Session, shop_id: ShopId, request: OfferRequest) -> tuple[PairWord, ...]:
+    """What is said of pairs with an anchor or with something in the cart."""
+    in_cart = (line.product_id for line in request.cart[:MOST_ANCHORS] if line.product_id is not None)
+    beside = tuple(dict.fromkeys((*request.anchor_product_ids, *in_cart)))
+    return words_on(session, shop_id, beside) if beside else ()
+
+
+def _negative_edges(words: tuple[PairWord, ...], offered: set[ProductId], now: datetime) -> tuple[PairWord, ...]:
+    """Pairs refused that an offer could make, and the clearest others, so that an explanation can name them."""
+    blocks = blocks_in_force(words, now=now)
+    needed = [edge for edge in blocks if edge.companion_product_id in offered]
+    others = [edge for edge in blocks if edge.companion_product_id not in offered]
+    return (*needed, *others[:MOST_TOLD])
+
+
+def _shortlisted(evidence: Evidence, request: OfferRequest) -> Evidence:
+    """Keep the best companions over all anchors, and those in the cart, so that their rejection is told."""
+    held = {*request.anchor_product_ids, *(line.product_id for line in request.cart)}
+    best: dict[ProductId, float] = {}
+    for row in evidence.companions.values():
+        for one in row:
+            best[one.product_id] = max(one.score, best.get(one.product_id, 0.0))
+    others = sorted((product for product in best if product not in held), key=lambda one: (-best[one], one))
+    kept = {*others[:SHORTLIST], *(product for product in best if product in held)}
+    rows: dict[ProductId, tuple[Companion, ...]] = {
+        anchor: tuple(one for one in row if one.product_id in kept) for anchor, row in evidence.companions.items()
+    }
+    return replace(evidence, companions=rows)
+
+
+def _companion_ids(evidence: Evidence) -> set[ProductId]:
+    return {one.product_id for row in evidence.companions.values() for one in row}
+
+
+def _listed_ids(offers: Iterable[Offer]) -> set[ProductId]:
+    return {product_id for offer in offers for product_id in offer.companions or ()}
+
+
+def _catalog_product(product: Product, health: ProductHealth | None) -> CatalogProduct:
+    return CatalogProduct(
+        product_id=product.product_id,
+        title=product.title,
+        handle=product.handle,
+        status=product.status,
+        is_published=product.is_published,
+        is_gift_card=product.is_gift_card,
+        requires_selling_plan=product.requires_selling_plan,
+        is_deleted=product.is_deleted,
+        image_url=product.image_url,
+        variants=tuple(
+            CatalogVariant(
+                variant_id=one.variant_id,
+                position=one.position,
+                title=one.title,
+                price=one.price,
+                is_available=one.is_available,
+                requires_components=one.requires_components,
+                unit_cost_minor_units=one.unit_cost_minor_units,
+                inventory_policy=one.inventory_policy,
+                quantity=one.quantity,
+            )
+            for one in product.variants
+        ),
+        product_type=product.product_type,
+        vendor=product.vendor,
+        selling_plans=product.selling_plans,
+        rating=health.rating if health else None,
+        refund_rate=health.refund_rate if health and health.sold >= FEWEST_SOLD else None,
+    )

@@ -1,0 +1,161 @@
+"""What an experiment's sums say: sizes and their ratio, the primary metric, the others, the guardrails. Pure.
+
+Comes in: the arms' statistics and the plan. Goes out: values that a report shows and a judge decides by.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import isfinite
+
+from shopify_upsell.experiments.estimators import DIVISORS_PER_UNIT, PER_DIVISOR, PER_UNIT, Metric, estimate
+from shopify_upsell.experiments.guardrails import NOT_ENOUGH_DATA, Guardrail, GuardrailReading, judge
+from shopify_upsell.experiments.kinds import CONTROL, ExperimentPlan
+from shopify_upsell.experiments.kinds import MARGIN as MARGIN_METRIC
+from shopify_upsell.experiments.moments import NO_UNITS
+from shopify_upsell.experiments.multiplicity import benjamini_hochberg
+from shopify_upsell.experiments.shortage import NotEnoughData
+from shopify_upsell.experiments.srm import RatioCheck, alarmed_platforms, chi_square_p, see_totals
+from shopify_upsell.reports.incremental import Effect, effect
+from shopify_upsell.reports.measures import (
+    ATTACH,
+    DISMISSALS,
+    MARGIN,
+    REFUNDS,
+    REPEAT,
+    REVENUE,
+    WITHOUT_OFFER,
+    ByMeasure,
+)
+
+ByArm = Mapping[str, ByMeasure]
+
+SECONDARY: Mapping[str, tuple[str, Metric]] = {
+    "net_revenue_per_unit": (REVENUE, PER_UNIT),
+    "contribution_margin_per_unit": (MARGIN, PER_UNIT),
+    "average_order_value": (REVENUE, PER_DIVISOR),
+    "orders_per_unit": (REVENUE, DIVISORS_PER_UNIT),
+    "attach_rate": (ATTACH, PER_DIVISOR),
+}
+
+GUARDED: Mapping[str, tuple[str, Metric]] = {
+    "refund_rate": (REFUNDS, PER_DIVISOR),
+    "dismissal_rate": (DISMISSALS, PER_UNIT),
+    "order_value_without_offer": (WITHOUT_OFFER, PER_DIVISOR),
+    "single_item_revenue": (WITHOUT_OFFER, PER_UNIT),
+    "repurchase_90_day_rate": (REPEAT, PER_DIVISOR),
+}
+"""Guardrails that we measure, and by what. The others need data that no webhook brings, and say so."""
+
+NOT_MEASURED = "not_measured"
+
+
+@dataclass(frozen=True, slots=True)
+class RatioReport:
+    """Whether the arms hold the shares they were given. `p_value` of one look, for display only."""
+
+    counts: Mapping[str, int]
+    shares: Mapping[str, float]
+    log_bayes_factor: float
+    is_alarmed: bool
+    alarmed_surfaces: tuple[str, ...]
+    p_value: float
+
+
+@dataclass(frozen=True, slots=True)
+class GuardrailReport:
+    """One guardrail of one arm. Units: the metric's own, positive is harm; bounds None while nothing is known."""
+
+    metric: str
+    verdict: str
+    margin: float
+    harm: float | None = None
+    at_least: float | None = None
+    at_most: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SecondaryEffect:
+    """A metric beside the primary one. `stands_out` after Benjamini-Hochberg at q = 0.10."""
+
+    effect: Effect
+    stands_out: bool
+
+
+def primary_measure(plan: ExperimentPlan) -> str:
+    """The measure of the plan's primary metric."""
+    return MARGIN if plan.primary_metric == MARGIN_METRIC else REVENUE
+
+
+def ratio_report(
+    shares: Mapping[str, float], units: Mapping[str, int], surfaces: Mapping[str, Mapping[str, int]], peak: float = 0.0
+) -> RatioReport:
+    """Look at the arms' sizes once more. `peak`: the highest log Bayes factor of every look before.
+
+    Shape: `shares` of all arms sum to 1; `surfaces` holds counts by arm of each surface.
+    """
+    names = tuple(shares)
+    start = RatioCheck(tuple(shares.values()), (0,) * len(names), peak)
+    check = see_totals(start, [units.get(name, 0) for name in names])
+    fresh = RatioCheck(start.shares, start.counts)
+    by_surface = {
+        surface: see_totals(fresh, [counts.get(name, 0) for name in names]) for surface, counts in surfaces.items()
+    }
+    alarmed = alarmed_platforms(by_surface)
+    return RatioReport(
+        counts={name: units.get(name, 0) for name in names},
+        shares=dict(shares),
+        log_bayes_factor=check.peak if isfinite(check.peak) else 1e9,
+        is_alarmed=check.is_alarmed or bool(alarmed),
+        alarmed_surfaces=alarmed,
+        p_value=chi_square_p(check.counts, check.shares),
+    )
+
+
+def primary_effect(plan: ExperimentPlan, arms: ByArm, arm: str, *, critical: float | None = None) -> Effect:
+    """The plan's primary metric of one arm against control, with the past taken out where that helps."""
+    measure = primary_measure(plan)
+    treated, control = (arms.get(name, {}).get(measure, NO_UNITS) for name in (arm, CONTROL))
+    return effect(plan.primary_metric, treated, control, critical=critical, uses_past=True)
+
+
+def secondary_effects(plan: ExperimentPlan, arms: ByArm, arm: str) -> tuple[SecondaryEffect, ...]:
+    """The other metrics, at a fixed 95 %; they decide nothing."""
+    found = []
+    for name, (measure, metric) in SECONDARY.items():
+        if name != plan.primary_metric:
+            pair = [arms.get(each, {}).get(measure, NO_UNITS) for each in (arm, CONTROL)]
+            found.append(effect(name, pair[0], pair[1], metric))
+    known = [one for one in found if one.missing is None]
+    adjusted = dict(zip((one.metric for one in known), benjamini_hochberg([_p(one) for one in known]), strict=True))
+    return tuple(SecondaryEffect(one, adjusted.get(one.metric, 1.0) <= 0.10) for one in found)
+
+
+def guardrail_reports(plan: ExperimentPlan, arms: ByArm, arm: str) -> tuple[GuardrailReport, ...]:
+    """Every guardrail of the plan's kind, one arm against control."""
+    return tuple(_guarded(rail, arms, arm, plan.n_max) for rail in plan.guardrails)
+
+
+def _guarded(rail: Guardrail, arms: ByArm, arm: str, expected_units: int) -> GuardrailReport:
+    if rail.metric not in GUARDED:
+        return GuardrailReport(rail.metric, NOT_MEASURED, rail.margin)
+    measure, metric = GUARDED[rail.metric]
+    treated, control = (arms.get(name, {}).get(measure, NO_UNITS) for name in (arm, CONTROL))
+    pair = estimate(treated, metric), estimate(control, metric)
+    if isinstance(pair[0], NotEnoughData) or isinstance(pair[1], NotEnoughData):
+        return GuardrailReport(rail.metric, NOT_ENOUGH_DATA, rail.margin)
+    reading = GuardrailReading(
+        control=pair[1].value,
+        treatment=pair[0].value,
+        error=(pair[0].variance + pair[1].variance) ** 0.5,
+        units=treated.n + control.n,
+        fewest_units=min(treated.n, control.n),
+    )
+    found = judge(rail, reading, expected_units=expected_units)
+    bounds = [bound if isfinite(bound) else None for bound in (found.at_least, found.at_most)]
+    return GuardrailReport(rail.metric, found.verdict, found.margin, found.harm, bounds[0], bounds[1])
+
+
+def _p(found: Effect) -> float:
+    from scipy.special import ndtr
+
+    return float(2 * ndtr(-abs(found.z)))
