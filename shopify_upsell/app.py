@@ -9,6 +9,8 @@ from flask import Flask, Response
 from sqlalchemy.orm import Session
 
 from shopify_upsell.admin import home
+from shopify_upsell.admin.api import routes as merchant_api
+from shopify_upsell.admin.api.proof import MerchantServices
 from shopify_upsell.attribution.confirm import PostPurchaseConfirmation
 from shopify_upsell.attribution.refit import refit_job
 from shopify_upsell.attribution.settle import Settlement
@@ -46,10 +48,14 @@ from shopify_upsell.limits import RateLimiter
 from shopify_upsell.logs import set_up_logging
 from shopify_upsell.matrix.recording import count_order
 from shopify_upsell.matrix.upkeep import Learning, note_order
+from shopify_upsell.offers.acceptance_store import AcceptanceLearning
 from shopify_upsell.offers.decisions import retire_decisions_job
 from shopify_upsell.offers.journal import DecisionJournal
 from shopify_upsell.offers.regretting import note_regret
 from shopify_upsell.offers.setup import set_up_offers
+from shopify_upsell.reports.exposures import ExposureCount
+from shopify_upsell.reports.judging import judge_experiments
+from shopify_upsell.reports.outcomes import measure_order
 from shopify_upsell.reports.privacy_export import answer_data_request
 from shopify_upsell.settings import Settings, read_settings
 from shopify_upsell.shops import lifecycle, privacy
@@ -113,8 +119,8 @@ OPTIONAL_HANDLERS: dict[str, WebhookHandler] = {
 """Understood where a merchant subscribes to them; not asked for, because their scope opens the shop's payments."""
 
 LISTENERS: dict[str, tuple[str, ...]] = {
-    "order_recorded": ("settle_order", "count_order", "note_order", "update_signals"),
-    "order_settled": ("note_regret",),
+    "order_recorded": ("settle_order", "count_order", "note_order", "update_signals", "measure_order"),
+    "order_settled": ("note_regret", "measure_order"),
     "order_edited": ("confirm_post_purchase",),
     "product_recorded": (),
     "delivery_recorded": (),
@@ -137,6 +143,9 @@ SCHEDULE: dict[str, timedelta] = {
     "retain_signals": timedelta(hours=24),
     "retire_decisions": timedelta(hours=24),
     "refit_models": timedelta(hours=24),
+    "learn_acceptance": timedelta(hours=1),
+    "count_exposures": timedelta(minutes=1),
+    "judge_experiments": timedelta(hours=1),
     RETENTION: timedelta(hours=24),
 }
 
@@ -196,6 +205,10 @@ def job_handlers(parts: Parts) -> dict[str, Handler]:
         "review_courtesy": Handler(inside=review_courtesy),
         "retain_courtesy": Handler(inside=retain_courtesy),
         "retain_signals": Handler(inside=retain_signals),
+        "learn_acceptance": Handler(outside=AcceptanceLearning(parts.database).learn),
+        "count_exposures": Handler(outside=ExposureCount(parts.database).count),
+        "measure_order": Handler(inside=measure_order),
+        "judge_experiments": Handler(inside=judge_experiments),
         "refit_models": Handler(inside=refit_job),
         "retire_decisions": Handler(inside=retire_decisions_job),
         "learn_matrix": Handler(outside=Learning(parts.database).learn),
@@ -234,6 +247,7 @@ def create_app(settings: Settings) -> Flask:
     services = _surface_services(parts)
     for make_blueprint in SURFACES:
         api.register_blueprint(make_blueprint(services))
+    api.register_blueprint(merchant_api.make_blueprint(_merchant_services(parts)))
     topics = frozenset(WEBHOOK_HANDLERS | OPTIONAL_HANDLERS)
     app.register_blueprint(
         inbox.make_blueprint(parts.database, secrets=settings.api_secrets, topics=topics, clock=utc_now)
@@ -268,6 +282,13 @@ def _surface_services(parts: Parts) -> SurfaceServices:
         clock=utc_now,
         new_decision_id=lambda: DecisionId(secrets.token_hex(16)),
         new_nonce=lambda: secrets.token_urlsafe(9),
+    )
+
+
+def _merchant_services(parts: Parts) -> MerchantServices:
+    settings = parts.settings
+    return MerchantServices(
+        parts.database, settings.api_key, settings.api_secrets, settings.holdout_basis_points, utc_now
     )
 
 

@@ -19,16 +19,17 @@ VARIANT = 11
 
 @dataclass(frozen=True)
 class Spending:
-    """What one visitor does. Units: cents; `claimed` of `net`; `refunded` beside it."""
+    """What one visitor does. Units: cents; `claimed` of `net`; `refunded` beside it; `listed`: the price unreduced."""
 
     net: int = 0
     claimed: int = 0
     refunded: int = 0
+    listed: int | None = None
 
 
 @dataclass(frozen=True)
 class World:
-    """A shop with visitors. `spends` says what each does, by arm names and chance; arms: holdout, open, control, …"""
+    """A shop with visitors. `spends` says what each does, by names of arms (holdout, open, control, …) and chance."""
 
     visitors: int
     spends: Callable[[set[str], np.random.Generator], Spending]
@@ -80,7 +81,8 @@ def _line(shop_id, number, spent):
     gross = spent.net + spent.refunded
     return {
         "shop_id": shop_id, "order_id": number + 1, "line_id": number + 1, "position": 1, "product_id": 1,
-        "variant_id": VARIANT, "quantity": 1, "net_quantity": int(spent.net > 0), "unit_price_minor_units": gross,
+        "variant_id": VARIANT, "quantity": 1, "net_quantity": int(spent.net > 0),
+        "unit_price_minor_units": spent.listed or gross,
         "gross_minor_units": gross, "discount_minor_units": 0, "tax_minor_units": 0,
         "refunded_minor_units": spent.refunded, "removed_minor_units": 0, "net_minor_units": spent.net,
         "is_gift_card": False,

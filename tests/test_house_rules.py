@@ -188,7 +188,7 @@ VERBS = {
     "touch", "confirm", "decisions", "shelving", "journal", "signal_store", "signal_intake", "courtesy_store",
     "regret_store", "regretting", "standing", "signal_tables", "signal_schemas", "profile_store", "order_signals",
     "api_key_store", "journeys", "tracing", "refit", "months", "experiment_store", "acceptance_store", "delivery",
-    "delivery_store", "ownership", "timing_store", "words_store", "launching", "merchant_settings", "settings_store", "unit_store", "preferences_store", "dismissals_store", "throttle_store", "pruning", "order_schemas", "product_schemas", "edit_schemas", "fields", "recording", "cataloguing",
+    "delivery_store", "ownership", "timing_store", "words_store", "launching", "merchant_settings", "settings_store", "unit_store", "preferences_store", "dismissals_store", "throttle_store", "pruning", "supply_store", "order_schemas", "product_schemas", "edit_schemas", "fields", "recording", "cataloguing",
 }  # fmt: skip
 IMPURE_IMPORTS = {
     "flask",

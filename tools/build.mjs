@@ -1,5 +1,7 @@
 /**
- * Builds what browsers and Shopify load: the post-purchase extension, and the dev store's stand-in for its host page.
+ * Builds what browsers and Shopify load: the theme block's script, the post-purchase extension, and the dev store's
+ * stand-in for its host page. The block's script is kept in the repository as built, so that the theme extension is
+ * whole without Node; a test compares it with what this builds.
  *
  *   node tools/build.mjs
  *
@@ -13,6 +15,7 @@ import * as esbuild from 'esbuild';
 
 export const REPOSITORY = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..');
 const EXTENSION = path.join(REPOSITORY, 'extensions/post-purchase-offer');
+const OFFER_BLOCK = path.join(REPOSITORY, 'extensions/upsell-theme/assets/wellpaired-offer.js');
 const DEVSTORE_STATIC = path.join(REPOSITORY, 'shopify_upsell/devstore/static');
 
 /** Where the extension finds the app. Throws when nothing names it. */
@@ -49,11 +52,24 @@ export async function bundleHost() {
   return result.outputFiles[0].text;
 }
 
+/** The theme block's script, small enough for Shopify's limit only when it is minified. */
+export async function bundleOfferBlock() {
+  const result = await esbuild.build({
+    ...COMMON,
+    target: 'es2022',
+    entryPoints: [path.join(REPOSITORY, 'extensions-dev/offer-block/index.js')],
+    outfile: OFFER_BLOCK,
+    banner: { js: '/* Built from extensions-dev/offer-block; see tools/build.mjs. */' },
+  });
+  return result.outputFiles[0].text;
+}
+
 const COMMON = { bundle: true, write: false, minify: true, format: 'iife', target: 'es2020', charset: 'utf8' };
 
 async function main() {
   const url = appUrl();
   const outputs = {
+    [OFFER_BLOCK]: await bundleOfferBlock(),
     [path.join(EXTENSION, 'dist/post-purchase-offer.js')]: await bundlePostPurchase({ url }),
     [path.join(EXTENSION, 'dist/post-purchase-offer.dev.js')]: await bundlePostPurchase({ url, isDevelopment: true }),
     [path.join(DEVSTORE_STATIC, 'post_purchase_host.js')]: await bundleHost(),

@@ -12,7 +12,7 @@ from shopify_upsell.attribution.postings import order_balances
 from shopify_upsell.attribution.store import Changeset, changesets_of_order, replace_credits
 from shopify_upsell.attribution.token import TOKEN_PURPOSE, OfferClaim, read_token
 from shopify_upsell.attribution.tracing import Traces, trace_orders
-from shopify_upsell.core import Announcement, DecisionId, OrderId, ShopId
+from shopify_upsell.core import Announcement, DecisionId, LineId, OrderId, ShopId
 from shopify_upsell.jobs.queue import Job
 from shopify_upsell.keyring import Keyring
 from shopify_upsell.ledger.booked import BookedOrder, TokenUse
@@ -83,7 +83,7 @@ def settle_orders(
         for order_id, order in orders.items()
     }
     changed = replace_credits(session, shop_id, credits)
-    _post(session, shop_id, credits, set(changed), traces, model)
+    _post(session, shop_id, orders, credits, set(changed), traces, model)
     if changed:
         log.info("orders_settled", extra={"shop_id": shop_id, "order_count": len(changed)})
     return changed
@@ -92,6 +92,7 @@ def settle_orders(
 def _post(
     session: Session,
     shop_id: ShopId,
+    orders: Mapping[OrderId, BookedOrder],
     credits: Mapping[OrderId, Sequence[Credit]],
     changed: set[OrderId],
     traces: Traces,
@@ -99,9 +100,30 @@ def _post(
 ) -> None:
     """Post what changed, and what was settled before there was a journal."""
     due = changed | orders_without_postings(session, shop_id, [key for key, parts in credits.items() if parts])
+    # What a line is worth to its shopper may become known, or change, while the shop's amount stays.
+    due |= {order_id for order_id, order in orders.items() if _is_paid_in_another_currency(order)}
     paths = traces.frozen_paths(session, {order_id: credits[order_id] for order_id in due}, model)
-    balances = {order_id: order_balances(credits[order_id], paths.get(order_id, {})) for order_id in due}
+    balances = {
+        order_id: order_balances(
+            credits[order_id], paths.get(order_id, {}), _presentment(orders[order_id], credits[order_id])
+        )
+        for order_id in due
+    }
     post_balances(session, shop_id, balances)
+
+
+def _is_paid_in_another_currency(order: BookedOrder) -> bool:
+    return any(line.presentment_net not in (None, line.net_minor_units) for line in order.lines)
+
+
+def _presentment(order: BookedOrder, credits: Sequence[Credit]) -> dict[LineId, int]:
+    """What the lines that are credited are worth in the shopper's currency, as far as Shopify told."""
+    credited = {credit.line_id for credit in credits}
+    return {
+        line.line_id: line.presentment_net
+        for line in order.lines
+        if line.presentment_net is not None and line.line_id in credited
+    }
 
 
 def _claimed(

@@ -9,12 +9,21 @@ from typing import Any
 from sqlalchemy import Row, delete, func, or_, select, update
 from sqlalchemy.orm import Session
 
-from shopify_upsell.attribution.credit import CREDIT_CLASSES, Credit, CreditTotal
+from shopify_upsell.attribution.credit import ASSISTED, CREDIT_CLASSES, DIRECT, Credit, CreditTotal
 from shopify_upsell.attribution.tables import ChangesetRow, CreditRow, TouchpointRow, touch_from
 from shopify_upsell.attribution.touches import TOUCHPOINT_KINDS, Touch
-from shopify_upsell.core import ConflictingRequest, DecisionId, NotFound, OfferId, OrderId, ShopId, VariantId
+from shopify_upsell.core import (
+    ConflictingRequest,
+    DecisionId,
+    NotFound,
+    OfferId,
+    OrderId,
+    ProductId,
+    ShopId,
+    VariantId,
+)
 from shopify_upsell.database import dialect_insert
-from shopify_upsell.ledger.tables import OrderRow, batches, ordered_within, put_rows
+from shopify_upsell.ledger.tables import OrderLineRow, OrderRow, batches, ordered_within, put_rows
 
 __all__ = ["CREDIT_CLASSES", "TOUCHPOINT_KINDS", "ChangesetRow", "CreditRow", "CreditTotal", "Touch", "TouchpointRow"]
 
@@ -163,6 +172,49 @@ def credit_totals(
     )
     totals = [CreditTotal(row[0], row[1], row[2], int(row[3]), int(row[4]), int(row[5])) for row in rows]
     return sorted(totals, key=lambda total: (total.currency, total.credit_class, total.book or ""))
+
+
+def cards_shown(
+    session: Session, shop_id: ShopId, *, since: datetime, until: datetime
+) -> dict[tuple[OfferId, ProductId], int]:
+    """Decisions whose card of an offer became visible from `since` to before `until`, by offer and the product added.
+
+    Of several products the last is the one that a card is counted by. Touches that name none are left out.
+    """
+    row = TouchpointRow
+    rows = (
+        select(row.offer_id, row.product_ids, func.count(row.decision_id.distinct()))
+        .where(row.shop_id == shop_id, row.kind == "impression", row.occurred_at >= since, row.occurred_at < until)
+        .where(row.product_ids.is_not(None))
+        .group_by(row.offer_id, row.product_ids)
+    )
+    found: dict[tuple[OfferId, ProductId], int] = {}
+    for offer_id, product_ids, count in session.execute(rows):
+        card = (OfferId(offer_id), ProductId(json.loads(product_ids or "[0]")[-1]))
+        found[card] = found.get(card, 0) + count
+    return found
+
+
+def cards_taken(
+    session: Session, shop_id: ShopId, *, since: datetime, until: datetime
+) -> dict[tuple[OfferId, ProductId], int]:
+    """Decisions that orders from `since` to before `until` are credited to, directly or assisted, by offer and product.
+
+    What was given back altogether was not taken.
+    """
+    credit, line = CreditRow, OrderLineRow
+    same_order = (OrderRow.shop_id == credit.shop_id) & (OrderRow.order_id == credit.order_id)
+    same_line = (line.shop_id == credit.shop_id) & (line.order_id == credit.order_id) & (line.line_id == credit.line_id)
+    rows = (
+        select(credit.offer_id, line.product_id, func.count(credit.decision_id.distinct()))
+        .join(OrderRow, same_order)
+        .join(line, same_line)
+        .where(credit.shop_id == shop_id, *ordered_within(shop_id, since, until))
+        .where(credit.credit_class.in_((DIRECT, ASSISTED)), credit.quantity > 0, line.net_quantity > 0)
+        .where(credit.offer_id.is_not(None), line.product_id.is_not(None))
+        .group_by(credit.offer_id, line.product_id)
+    )
+    return {(OfferId(row[0] or 0), ProductId(row[1] or 0)): row[2] for row in session.execute(rows)}
 
 
 def _changeset(row: Row[Any]) -> Changeset:

@@ -9,7 +9,9 @@ from typing import Any
 import click
 import requests
 
+from shopify_upsell.cli.demo_stories import live_stories, promises_of, summary_of
 from shopify_upsell.cli.processes import DemoFailed, Stack, free_port
+from shopify_upsell.money import Money
 
 SHOP = "glow.myshopify.com"
 
@@ -63,6 +65,12 @@ def walk(stack: Stack, summary: dict[str, Any]) -> dict[str, Any]:
     _say("walking the journey")
     try:
         observed = walk_journey(stack.devstore_url, stack.app_url)
+        _say(
+            f"  a shopper looked at {observed['product']} and was offered {observed['offered']} ({observed['why']}); "
+            "they took it, and another offer after paying"
+        )
+        _say("what happens to customers afterwards, and who is asked no more")
+        stories = live_stories(stack, SHOP, lambda told: _say(f"  {told}"))
     except JourneyFailed as failure:
         raise DemoFailed(str(failure)) from failure
     _post(stack, "webhooks/flush")
@@ -71,8 +79,10 @@ def walk(stack: Stack, summary: dict[str, Any]) -> dict[str, Any]:
     explained = stack.command("decide", "--shop", SHOP, "--decision", observed["decision_id"])
     if "Replay: identical." not in explained:
         raise DemoFailed("the stored decision did not replay to the same answer")
-    result = summary | observed | credited
+    result = summary | observed | credited | summary_of(stories)
     _check(result, statement)
+    earned = Money(result["credited_minor_units"], result["currency"]).to_decimal_string()
+    _say(f"  {earned} {result['currency']} credited, exactly what was accepted; every month of the statement adds up")
     return result | {"replayed": True, "statement_months": len(statement["statements"])}
 
 
@@ -100,6 +110,7 @@ def _check(result: dict[str, Any], statement: dict[str, Any]) -> None:
         "every month's statement has no residual": all(s["residual_minor_units"] == 0 for s in statement["statements"]),
         "the decision said why": bool(result["reasons"]),
         "no event died": not result["events"].get("dead"),
+        **promises_of(result["stories"]),
     }
     missed = [promise for promise, is_kept in expectations.items() if not is_kept]
     if missed:

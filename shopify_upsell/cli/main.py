@@ -9,12 +9,15 @@ from sqlalchemy.exc import DBAPIError, OperationalError, ProgrammingError
 
 from shopify_upsell.cli.decisions import decide
 from shopify_upsell.cli.demo import demo
+from shopify_upsell.cli.experiments import experiment, programme
 from shopify_upsell.cli.imports import import_orders
 from shopify_upsell.cli.matrix import matrix
+from shopify_upsell.cli.offers import offers
 from shopify_upsell.cli.operators import jobs, shops
 from shopify_upsell.cli.reports import report
 from shopify_upsell.cli.serving import clock, devstore, openapi, routes, web, worker
 from shopify_upsell.cli.signals import signals
+from shopify_upsell.cli.simulate import simulate
 from shopify_upsell.cli.statements import export, statement
 from shopify_upsell.core import UpsellError
 
@@ -57,20 +60,24 @@ for command in (
     decide,
     demo,
     devstore,
+    experiment,
     export,
     import_orders,
     jobs,
     matrix,
+    offers,
     openapi,
     report,
     routes,
     shops,
     signals,
+    simulate,
     statement,
     web,
     worker,
 ):
     cli.add_command(command)
+report.add_command(programme)
 
 
 if __name__ == "__main__":

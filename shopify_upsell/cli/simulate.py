@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import click
+from marshmallow import ValidationError
 
+from shopify_upsell.admin.api.offer_schemas import OfferBody
 from shopify_upsell.cli.joined import joined_parts, require_shop
 from shopify_upsell.core import LARGEST_ID, InvalidInput, OfferId
 from shopify_upsell.jobs.worker import utc_now
@@ -15,7 +17,6 @@ from shopify_upsell.offers.kinds.registry import KINDS, VALIDATORS
 from shopify_upsell.offers.offer import Offer, OfferDraft, check_draft
 from shopify_upsell.offers.simulating import Simulated
 from shopify_upsell.offers.store import read_offer
-from shopify_upsell.reports.offer_json import draft_from_json
 from shopify_upsell.reports.simulate import MOST_MONTHS, Simulation, orders_to_replay, simulated_json
 from shopify_upsell.reports.simulate import simulate as replay
 
@@ -71,9 +72,10 @@ def _drafted(file: Path) -> OfferDraft:
         document = json.loads(file.read_text("utf-8"))
     except ValueError as broken:
         raise InvalidInput("the file is no JSON") from broken
-    if not isinstance(document, dict):
-        raise InvalidInput("the file holds no offer")
-    draft = draft_from_json(document)
+    try:
+        draft: OfferDraft = OfferBody().load(document)
+    except ValidationError as wrong:
+        raise InvalidInput(f"the file holds no offer: {wrong.messages}") from wrong
     check_draft(draft, tuple(KINDS))
     VALIDATORS[draft.kind](draft)
     return draft

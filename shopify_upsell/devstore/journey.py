@@ -3,15 +3,25 @@
 Every step that is not observed stops the journey with a sentence that says so.
 """
 
-import re
 from dataclasses import dataclass, field
 from typing import Any
 
-from shopify_upsell.devstore.shopper import JourneyFailed, Shopper, attributes_of, id_number, script_json
+from shopify_upsell.devstore.browsing import (
+    add_to_cart,
+    ask_after_purchase,
+    ask_offers,
+    check_out,
+    open_block,
+    order_on_receipt,
+    pick_product,
+    proxy_of,
+    reference_of,
+    token_of,
+)
+from shopify_upsell.devstore.shopper import JourneyFailed, Shopper, id_number
 
 __all__ = ["JourneyFailed", "walk_journey"]
 
-PRODUCTS_TRIED = 8
 VISITORS_TRIED = 40
 TOKEN_PROPERTY = "_wp"  # noqa: S105 - the name of a line property
 FLUSH_SECONDS = 60
@@ -63,77 +73,41 @@ def _missing(observed: _Observed) -> str:
 
 def _one_visitor(store_url: str, app_url: str, observed: _Observed) -> None:
     shopper = Shopper(store_url, app_url)
-    product = _anchor(shopper, observed.visitors)
+    product = pick_product(shopper, observed.visitors)
     observed.visitors += 1
     shopper.agree()
-    block = _block(shopper, product["handle"])
-    answer = _ask(shopper, block)
+    block = open_block(shopper, f"/products/{product['handle']}")
+    answer = ask_offers(shopper, block)
     if answer.get("decision_id"):
         observed.facts["decision_id"] = answer["decision_id"]
     if not answer.get("offers"):
         observed.holdout_decisions += bool(answer.get("decision_id"))
         return
     offer = next((row for row in answer["offers"] if row["kind"] == "cross_sell"), answer["offers"][0])
-    observed.facts.update(offer_shown=True, offer_kind=offer["kind"], product=product["title"])
+    observed.facts.update(
+        offer_shown=True,
+        offer_kind=offer["kind"],
+        product=product["title"],
+        offered=", ".join(item.get("title", "") for item in offer["items"]),
+        why=offer["why"]["text"],
+    )
     observed.reasons.append(offer["why"]["code"])
     _add_to_cart(shopper, block, answer["decision_id"], offer, product)
     observed.facts["cart_token_seen"] = True
     _buy(shopper, observed)
 
 
-def _anchor(shopper: Shopper, attempt: int) -> dict[str, Any]:
-    """Pick the product to look at: anchors of planted pairs, else what sells most; another one each time."""
-    products = shopper.store_json("GET", "/_dev/products.json")["products"]
-    planted = {pair["a"] for pair in shopper.store_json("GET", "/_dev/truth.json").get("pairs", [])}
-    sold = [row for row in products if row["variant_ids"] and row["status"] == "ACTIVE"]
-    ranked = [row for row in sold if row["product_id"] in planted] or sold
-    if not ranked:
-        raise JourneyFailed("The store has nothing to sell.")
-    chosen: dict[str, Any] = ranked[attempt % min(PRODUCTS_TRIED, len(ranked))]
-    return chosen
-
-
-def _block(shopper: Shopper, handle: str) -> dict[str, str]:
-    """Open the product page and read the app block's data attributes."""
-    block = attributes_of(shopper.page(f"/products/{handle}"), "data-placement")
-    if block is None:
-        raise JourneyFailed("The product page has no app block.")
-    return block
-
-
-def _proxy(block: dict[str, str]) -> str:
-    root = block.get("data-root", "/").rstrip("/") + "/"
-    return root + block.get("data-proxy", "apps/wellpaired").strip("/")
-
-
-def _ask(shopper: Shopper, block: dict[str, str]) -> dict[str, Any]:
-    """Ask for offers with the query that the extension sends."""
-    cart = shopper.store_json("GET", "/cart.js")
-    query = {
-        "placement": block["data-placement"],
-        "product": block.get("data-product", ""),
-        "locale": block.get("data-locale", ""),
-        "currency": block.get("data-currency", ""),
-        "limit": block.get("data-limit", ""),
-        "visitor": shopper.visitor_id or "",
-        "cart": ",".join(f"{line['variant_id']}:{line['quantity']}" for line in cart["items"]),
-        "cart_token": cart["token"].split("?")[0],
-    }
-    asked = {name: value for name, value in query.items() if value}
-    return shopper.store_json("GET", f"{_proxy(block)}/offers", query=asked)
-
-
 def _add_to_cart(
     shopper: Shopper, block: dict[str, str], decision_id: str, offer: dict[str, Any], product: dict[str, Any]
 ) -> None:
     """See the offer, click it, add the product looked at and then the offer in one click."""
-    events = f"{_proxy(block)}/events"
+    events = f"{proxy_of(block)}/events"
     said = {"decision_id": decision_id, "offer_id": offer["offer_id"]}
     for event in ("impression", "click"):
         if not shopper.store_json("POST", events, {**said, "event": event}).get("recorded"):
             raise JourneyFailed(f"The app did not record the {event}.")
     if offer.get("replaces") is None:
-        shopper.store_json("POST", "/cart/add.js", {"items": [{"id": product["variant_ids"][0], "quantity": 1}]})
+        add_to_cart(shopper, product)
     items = [
         {
             "id": id_number(item["variant_id"]),
@@ -154,23 +128,16 @@ def _add_to_cart(
 
 def _buy(shopper: Shopper, observed: _Observed) -> None:
     """Check out, take the post-purchase step, and read the receipt."""
-    checkout_path, _ = shopper.submit("/checkout")
-    _, page = shopper.submit(checkout_path)
-    settings = script_json(page, "post-purchase-data")
+    settings = check_out(shopper)
     accepted = _accept_after_purchase(shopper, settings, observed)
-    receipt = shopper.page(settings["doneUrl"])
-    found = re.search(r'data-order-id="(\d+)"', receipt)
-    if found is None:
-        raise JourneyFailed("The thank-you page names no order.")
-    order = shopper.store_json("GET", f"/_dev/orders/{found[1]}")
+    order = shopper.store_json("GET", f"/_dev/orders/{order_on_receipt(shopper, settings)}")
     _read_order(order, accepted, observed)
 
 
 def _accept_after_purchase(shopper: Shopper, settings: dict[str, Any], observed: _Observed) -> list[int]:
     """Play the post-purchase extension: ask, show, sign, apply. Gives the variants added, if any."""
-    token = settings["inputData"]["token"]
-    reference = {"reference_id": settings["inputData"]["initialPurchase"]["referenceId"]}
-    answer = shopper.extension_json("/ext/post-purchase/offers", token, reference)
+    token, reference = token_of(settings), reference_of(settings)
+    answer = ask_after_purchase(shopper, settings)
     if not answer.get("offers"):
         observed.holdout_decisions += bool(answer.get("decision_id"))
         return []

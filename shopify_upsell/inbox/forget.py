@@ -13,6 +13,8 @@ from shopify_upsell.inbox.store import erase_bodies_of
 from shopify_upsell.jobs.queue import Job
 from shopify_upsell.ledger.store import forget_customer, order_ids_of_customer
 from shopify_upsell.offers.decisions import erase_decisions_of
+from shopify_upsell.offers.unit_store import person_names
+from shopify_upsell.reports.outcomes import forget_in_experiments
 from shopify_upsell.shops.store import complete_privacy_request, erase_exports_naming
 
 
@@ -22,11 +24,13 @@ def forget(session: Session, job: Job) -> Sequence[Announcement]:
     orders = {*order_ids_of_customer(session, job.shop_id, customer_id), *job.payload.get("order_ids", ())}
     subjects = [f"order:{order_id}" for order_id in sorted(orders)] + [f"customer:{customer_id}"]
     erase_bodies_of(session, job.shop_id, subjects)
+    for name in person_names(session, job.shop_id, customer_subject(customer_id)):
+        erase_decisions_of(session, job.shop_id, name)
+    forget_in_experiments(session, job.shop_id, customer_id)
     forget_customer(session, job.shop_id, customer_id)
     erase_subject(session, job.shop_id, customer_subject(customer_id))
     erase_courtesy(session, job.shop_id, customer_subject(customer_id))
     forget_touches_of(session, job.shop_id, [customer_subject(customer_id)])
-    erase_decisions_of(session, job.shop_id, customer_subject(customer_id))
     erase_exports_naming(session, job.shop_id, f'"{gid("Customer", customer_id)}"')
     complete_privacy_request(
         session, job.shop_id, job.payload["kind"], job.payload["request_key"], completed_at=job.now

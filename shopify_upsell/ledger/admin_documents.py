@@ -184,8 +184,12 @@ def _refund(node: Node, order_id: int) -> dict[str, Any]:
 def _money_set(bag: Node | None) -> dict[str, Any] | None:
     if bag is None:
         return None
-    money = bag["shopMoney"]
-    return {"shop_money": {"amount": money["amount"], "currency_code": money["currencyCode"]}}
+    sides = {"shop_money": bag["shopMoney"], "presentment_money": bag.get("presentmentMoney")}
+    return {
+        name: {"amount": money["amount"], "currency_code": money["currencyCode"]}
+        for name, money in sides.items()
+        if money is not None
+    }
 
 
 def _nodes(connection: Any) -> list[Any]:

@@ -1,6 +1,8 @@
 """Reading amounts, counts and text out of Shopify's documents, exactly. Pure."""
 
 import re
+from collections.abc import Callable
+from dataclasses import dataclass
 from decimal import Decimal
 
 from shopify_upsell.core import LARGEST_ID, InvalidInput
@@ -13,6 +15,18 @@ LONGEST_TOKEN = 255
 """Cart, checkout and offer tokens are indexed; longer ones are not ours or Shopify's."""
 
 _DECIMAL = re.compile(r"(-?)0*([0-9]{1,16})(?:\.([0-9]{1,18}))?")
+
+
+@dataclass(frozen=True, slots=True)
+class ShopAmount:
+    """An amount in the shop's currency, which only a money set names.
+
+    `shown`: plain text and currency of the same in the shopper's money, where the set tells another currency.
+    """
+
+    text: str
+    currency: str | None = None
+    shown: tuple[str, str] | None = None
 
 
 def plain_amount(value: object) -> str:
@@ -61,6 +75,37 @@ def shopify_id(value: object) -> int:
     if number == 0:
         raise InvalidInput("not an id of 64 bits")
     return number
+
+
+Reading = Callable[[ShopAmount], str]
+"""Which of the two currencies of an amount is read."""
+
+
+def shop_text(money: ShopAmount) -> str:
+    """The amount in the shop's currency, as plain text."""
+    return money.text
+
+
+def shown_text(money: ShopAmount | None, currency: str) -> str:
+    """The amount in the shopper's currency, as plain text; nothing is nothing in any currency. Raises: InvalidInput."""
+    if money is None or money.shown is None:
+        if money is None or money.text == "0":
+            return "0"
+        raise InvalidInput("no amount in the shopper's currency")
+    text, code = money.shown
+    if code != currency:
+        raise InvalidInput("presentment money in another currency than the order")
+    return text
+
+
+def not_below_zero(money: ShopAmount | None, text: Reading = shop_text) -> str:
+    """The amount as plain text; nothing is 0. Raises: InvalidInput below zero."""
+    if money is None:
+        return "0"
+    said = text(money)
+    if said.startswith("-"):
+        raise InvalidInput("an amount below zero")
+    return said
 
 
 def worth(quantity: int, unit_price: int) -> int:

@@ -29,7 +29,10 @@ class SoldLine(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class BookedLine:
-    """One line as it is worth now. Units: minor units of the order's currency."""
+    """One line as it is worth now. Units: minor units of the order's currency.
+
+    `presentment_net`: the same in the currency the shopper paid in; None where Shopify did not tell.
+    """
 
     line_id: LineId
     position: int
@@ -39,6 +42,7 @@ class BookedLine:
     net_quantity: int
     net_minor_units: int
     offer_token: str | None
+    presentment_net: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

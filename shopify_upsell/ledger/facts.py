@@ -45,6 +45,7 @@ class LineFact:
     """One line of an order. `current_quantity` is what Shopify says is left after refunds and edits, if it says so.
 
     Units: minor units; `discount` and `tax` for the whole line, `tax` only as far as the price contains it.
+    `presentment`: unit price, discount and tax in the shopper's currency, where that is another and Shopify told all.
     """
 
     line_id: LineId
@@ -58,6 +59,7 @@ class LineFact:
     tax: int
     is_gift_card: bool = False
     offer_token: str | None = None
+    presentment: tuple[int, int, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +73,20 @@ class RefundLineFact:
 
 
 @dataclass(frozen=True, slots=True)
+class RefundPresentment:
+    """A refund in the shopper's currency. Shape: the same lines as the refund."""
+
+    currency: str
+    discrepancy: str
+    lines: tuple[RefundLineFact, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class RefundFact:
-    """A refund. `discrepancy`: below zero it gave back more than its lines, above zero less."""
+    """A refund. `discrepancy`: below zero it gave back more than its lines, above zero less.
+
+    `presentment`: the same in the shopper's currency, where that is another and Shopify told all of it.
+    """
 
     refund_id: int
     order_id: OrderId
@@ -80,12 +94,19 @@ class RefundFact:
     currency: str | None
     discrepancy: str
     lines: tuple[RefundLineFact, ...]
+    presentment: RefundPresentment | None = None
 
     @property
     def digest(self) -> str:
-        """Hex digest of the content; of two contents for one refund id the greater digest is kept."""
-        lines = [[line.line_id, line.quantity, line.subtotal, line.tax] for line in self.lines]
-        return digest_of([self.order_id, self.refunded_at, self.currency, self.discrepancy, lines])
+        """Digest of the content; of two contents for one refund id the greater digest is kept.
+
+        A content that tells the shopper's currency is greater than any that does not: it says more of the same.
+        """
+        said = [self.order_id, self.refunded_at, self.currency, self.discrepancy, _digested(self.lines)]
+        shown = self.presentment
+        if shown is None:
+            return digest_of(said)
+        return "shown-" + digest_of([*said, shown.currency, shown.discrepancy, _digested(shown.lines)])
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,3 +186,7 @@ class ProductFact:
     variants: tuple[VariantFact, ...]
     selling_plans: tuple[SellingPlan, ...] = ()
     details_at: datetime | None = None
+
+
+def _digested(lines: tuple[RefundLineFact, ...]) -> list[list[object]]:
+    return [[line.line_id, line.quantity, line.subtotal, line.tax] for line in lines]

@@ -1,6 +1,5 @@
 """marshmallow fields that turn pieces of Shopify's documents into our words."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -9,6 +8,7 @@ from marshmallow import EXCLUDE, Schema, ValidationError, fields
 from shopify_upsell.core import InvalidInput, parse_time
 from shopify_upsell.ledger.amounts import (
     LARGEST_QUANTITY,
+    ShopAmount,
     clean_text,
     clean_token,
     plain_amount,
@@ -19,14 +19,6 @@ from shopify_upsell.ledger.facts import EPOCH
 from shopify_upsell.money import exponent_of
 
 OFFER_TOKEN_PROPERTY = "_wp"  # noqa: S105 - the name of a line item property, not a secret
-
-
-@dataclass(frozen=True, slots=True)
-class ShopAmount:
-    """An amount in the shop's currency, which only a money set names."""
-
-    text: str
-    currency: str | None = None
 
 
 class FactSchema(Schema):
@@ -101,7 +93,7 @@ class Amount(fields.Field[ShopAmount]):
 
 
 class AmountSet(fields.Field["ShopAmount | None"]):
-    """Shopify's pair of shop and presentment money, of which the shop's counts."""
+    """Shopify's pair of shop and presentment money, of which the shop's counts and the other is kept beside it."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> ShopAmount | None:
         return shop_money(value)
@@ -159,7 +151,23 @@ def shop_money(value: Any) -> ShopAmount | None:
     if not isinstance(money, dict):
         raise ValidationError("a money set without shop money")
     _read(exponent_of, money.get("currency_code"))
-    return ShopAmount(_read(plain_amount, money.get("amount")), money["currency_code"])
+    code = money["currency_code"]
+    return ShopAmount(_read(plain_amount, money.get("amount")), code, _shown(value.get("presentment_money"), code))
+
+
+def _shown(money: Any, shop_currency: str) -> tuple[str, str] | None:
+    """The shopper's side of a money set, where it is another currency; None too for one that cannot be read.
+
+    What the shop earned must not be lost over it.
+    """
+    code = money.get("currency_code") if isinstance(money, dict) else None
+    if code == shop_currency:
+        return None
+    try:
+        exponent_of(code)
+        return plain_amount(money.get("amount")), str(code)
+    except InvalidInput:
+        return None
 
 
 def _read(reader: Any, value: Any) -> Any:

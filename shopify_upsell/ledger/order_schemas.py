@@ -1,13 +1,13 @@
 """Shapes of Shopify's order and refund documents; each ends in a fact."""
 
-from dataclasses import replace
+from collections.abc import Sequence
 from typing import Any
 
 from marshmallow import ValidationError, fields, post_load
 
 from shopify_upsell.core import CustomerId, InvalidInput, LineId, OrderId, ProductId, VariantId
-from shopify_upsell.ledger.amounts import add_amounts, minor_units, worth
-from shopify_upsell.ledger.facts import EPOCH, LineFact, OrderFact, RefundFact, RefundLineFact, Version
+from shopify_upsell.ledger.amounts import ShopAmount, minor_units, not_below_zero, shown_text, worth
+from shopify_upsell.ledger.facts import EPOCH, LineFact, OrderFact, RefundFact, Version
 from shopify_upsell.ledger.fields import (
     Amount,
     Amounts,
@@ -19,13 +19,11 @@ from shopify_upsell.ledger.fields import (
     IdInside,
     Moment,
     OfferToken,
-    ShopAmount,
     ShopifyId,
     Token,
     Words,
-    amount_of,
-    objects,
 )
+from shopify_upsell.ledger.refund_documents import placed_refund, refund_fact
 
 
 class LineSchema(FactSchema):
@@ -72,7 +70,7 @@ class RefundSchema(FactSchema):
     def to_fact(self, refund: dict[str, Any], **_: Any) -> RefundFact:
         """Order 0 stands for the order that the refund is found in."""
         try:
-            return _refund_fact(refund)
+            return refund_fact(refund)
         except InvalidInput as broken:
             raise ValidationError(broken.message) from broken
 
@@ -108,11 +106,13 @@ class OrderSchema(FactSchema):
 
 def _order_fact(order: dict[str, Any]) -> OrderFact:
     currency, taxes_included = order["currency"], bool(order["taxes_included"])
+    shown = order["presentment_currency"] or currency
     lines = tuple(
-        _line_fact(line, position, currency, taxes_included) for position, line in enumerate(order["line_items"], 1)
+        _line_fact(line, position, (currency, shown), taxes_included)
+        for position, line in enumerate(order["line_items"], 1)
     )
     _refuse_twins([line.line_id for line in lines], "two lines with one id")
-    refunds = tuple(_placed(refund, OrderId(order["id"]), currency) for refund in order["refunds"] or [])
+    refunds = tuple(placed_refund(refund, OrderId(order["id"]), currency) for refund in order["refunds"] or [])
     _refuse_twins([refund.refund_id for refund in refunds], "two refunds with one id")
     return OrderFact(
         order_id=OrderId(order["id"]),
@@ -123,7 +123,7 @@ def _order_fact(order: dict[str, Any]) -> OrderFact:
         financial_status=(order["financial_status"] or "").lower(),
         source_name=order["source_name"] or "",
         currency=currency,
-        presentment_currency=order["presentment_currency"] or currency,
+        presentment_currency=shown,
         taxes_included=taxes_included,
         customer_id=None if order["customer"] is None else CustomerId(order["customer"]),
         cart_token=order["cart_token"],
@@ -133,7 +133,9 @@ def _order_fact(order: dict[str, Any]) -> OrderFact:
     )
 
 
-def _line_fact(line: dict[str, Any], position: int, currency: str, taxes_included: bool) -> LineFact:
+def _line_fact(line: dict[str, Any], position: int, currencies: tuple[str, str], taxes_included: bool) -> LineFact:
+    """Read a line in the shop's currency and, where the shopper paid in another, in that one too."""
+    currency, shown = currencies
     price = line["price_set"] or line["price"]
     if price is None:
         raise InvalidInput("a line without a price")
@@ -143,6 +145,7 @@ def _line_fact(line: dict[str, Any], position: int, currency: str, taxes_include
         discounts = () if line["total_discount"] is None else (line["total_discount"],)
     unit_price = _units(price, currency)
     worth(line["quantity"], unit_price)
+    taxes = (line["tax_lines"] or ()) if taxes_included else ()
     return LineFact(
         line_id=LineId(line["id"]),
         position=position,
@@ -152,104 +155,34 @@ def _line_fact(line: dict[str, Any], position: int, currency: str, taxes_include
         current_quantity=line["current_quantity"],
         unit_price=unit_price,
         discount=worth(1, sum(_units(discount, currency) for discount in discounts)),
-        tax=worth(1, sum(_units(tax, currency) for tax in line["tax_lines"] or ())) if taxes_included else 0,
+        tax=worth(1, sum(_units(tax, currency) for tax in taxes)),
         is_gift_card=bool(line["gift_card"]),
         offer_token=line["properties"],
+        presentment=None if shown == currency else _shown_line(line["quantity"], price, (discounts, taxes), shown),
     )
 
 
-def _refund_fact(refund: dict[str, Any]) -> RefundFact:
-    by_line: dict[int, list[dict[str, Any]]] = {}
-    for line in refund["refund_line_items"] or []:
-        by_line.setdefault(line["line_item_id"], []).append(line)
-    lines = tuple(_refund_line(line_id, parts) for line_id, parts in sorted(by_line.items()))
-    discrepancy, said = _discrepancy(refund, has_lines=bool(lines))
-    named = {money.currency for money in said if money.currency} | {
-        part["subtotal_set"].currency for parts in by_line.values() for part in parts if part["subtotal_set"]
-    }
-    if len(named) > 1:
-        raise InvalidInput("a refund in two currencies")
-    refunded_at = refund["created_at"] or refund["processed_at"]
-    if refunded_at is None:
-        raise InvalidInput("a refund without a time")
-    currency = next(iter(named), None)
-    fact = RefundFact(refund["id"], OrderId(refund["order_id"] or 0), refunded_at, currency, discrepancy, lines)
-    if currency is not None:
-        refuse_unreadable(fact, currency)
-    return fact
+def _shown_line(
+    quantity: int, price: ShopAmount, taken_off: tuple[Sequence[ShopAmount], Sequence[ShopAmount]], currency: str
+) -> tuple[int, int, int] | None:
+    """Unit price, discount and tax as the shopper saw them; None unless Shopify told every one of them."""
+    try:
+        unit_price = _shown_units(price, currency)
+        worth(quantity, unit_price)
+        discount, tax = (worth(1, sum(_shown_units(money, currency) for money in part)) for part in taken_off)
+    except InvalidInput:
+        return None
+    return unit_price, discount, tax
 
 
-def _refund_line(line_id: int, parts: list[dict[str, Any]]) -> RefundLineFact:
-    subtotals = [_not_below_zero(part["subtotal_set"] or part["subtotal"]) for part in parts]
-    taxes = [_not_below_zero(part["total_tax_set"] or part["total_tax"]) for part in parts]
-    quantity = sum(part["quantity"] for part in parts)
-    return RefundLineFact(LineId(line_id), quantity, add_amounts(subtotals), add_amounts(taxes))
-
-
-def _discrepancy(refund: dict[str, Any], *, has_lines: bool) -> tuple[str, list[ShopAmount]]:
-    """What the refund gave back beside its lines, and the amounts that say so.
-
-    Shipping is never the lines' concern: until 2024-10 it came as an adjustment, since then in lists of its own.
-    """
-    adjustments = objects(refund["order_adjustments"] or [])
-    if adjustments or has_lines:
-        counted = [amount_of(item, "amount") for item in adjustments if item.get("kind") != "shipping_refund"]
-        return add_amounts([money.text for money in counted]), counted
-    paid = [_transaction_amount(item) for item in objects(refund["transactions"] or []) if _gave_back(item)]
-    shipping = [
-        amount_of(item, key)
-        for item in objects(refund["refund_shipping_lines"] or [])
-        for key in ("subtotal_amount", "tax_amount")
-        if item.get(key) is not None or item.get(key + "_set") is not None
-    ]
-    given_back = add_amounts([money.text for money in paid] + ["-" + _not_below_zero(money) for money in shipping])
-    return ("0" if given_back.startswith("-") else add_amounts(["-" + given_back])), paid + shipping
-
-
-def _gave_back(transaction: dict[str, Any]) -> bool:
-    return transaction.get("kind") == "refund" and transaction.get("status", "success") == "success"
-
-
-def _transaction_amount(transaction: dict[str, Any]) -> ShopAmount:
-    money = amount_of(transaction, "amount")
-    _not_below_zero(money)
-    code = transaction.get("currency")
-    if money.currency is not None or code is None:
-        return money
-    return ShopAmount(money.text, CurrencyCode().deserialize(code))
-
-
-def _placed(refund: RefundFact, order_id: OrderId, currency: str) -> RefundFact:
-    """Tie a refund found inside an order to that order and, unless it names another, to its currency."""
-    if refund.order_id not in (0, order_id):
-        raise InvalidInput("a refund of another order")
-    if refund.currency not in (None, currency):
-        # A transaction may be in the shopper's currency. Without an exchange rate of Shopify's it books nothing.
-        return replace(refund, order_id=order_id)
-    refuse_unreadable(refund, currency)
-    return replace(refund, order_id=order_id, currency=currency)
-
-
-def refuse_unreadable(refund: RefundFact, currency: str) -> None:
-    """Raises: InvalidInput when an amount has digits that the currency does not have."""
-    minor_units(refund.discrepancy, currency)
-    for line in refund.lines:
-        minor_units(line.subtotal, currency)
-        minor_units(line.tax, currency)
+def _shown_units(money: ShopAmount, currency: str) -> int:
+    return minor_units(not_below_zero(ShopAmount(shown_text(money, currency))), currency)
 
 
 def _units(money: ShopAmount, currency: str) -> int:
     if money.currency not in (None, currency):
         raise InvalidInput("shop money in another currency than the order")
-    return minor_units(_not_below_zero(money), currency)
-
-
-def _not_below_zero(money: ShopAmount | None) -> str:
-    if money is None:
-        return "0"
-    if money.text.startswith("-"):
-        raise InvalidInput("an amount below zero")
-    return money.text
+    return minor_units(not_below_zero(money), currency)
 
 
 def _refuse_twins(ids: list[Any], complaint: str) -> None:

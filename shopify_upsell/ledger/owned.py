@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from shopify_upsell.core import OrderId, ProductId
@@ -25,7 +25,8 @@ class OwnedProduct:
     """A product that a customer bought and kept.
 
     Units: `order_count` orders looked at that hold it; `quantity_last` pieces in the last of them, of which
-    `delivered_at` and `delivered_is_estimate` speak too.
+    `delivered_at` and `delivered_is_estimate` speak too; `days_a_piece` how long a piece lasted the customer so far,
+    None before the second order.
     """
 
     product_id: ProductId
@@ -34,6 +35,7 @@ class OwnedProduct:
     last_ordered_at: datetime
     delivered_at: datetime
     delivered_is_estimate: bool
+    days_a_piece: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +63,23 @@ def owned_from(lines: Iterable[OwnedLine], usual: UsualDelivery) -> dict[Product
 
 def _owned(product_id: ProductId, lines: list[OwnedLine], usual: UsualDelivery) -> OwnedProduct:
     last = max(lines, key=lambda line: (line.ordered_at, line.order_id))
+    pieces_last = sum(line.quantity for line in lines if line.order_id == last.order_id)
     moment, is_estimate = delivered_at(last.ordered_at, last.shipped_at, last.arrived_at, usual)
     return OwnedProduct(
         product_id=product_id,
         order_count=len({line.order_id for line in lines}),
-        quantity_last=sum(line.quantity for line in lines if line.order_id == last.order_id),
+        quantity_last=pieces_last,
         last_ordered_at=last.ordered_at,
         delivered_at=moment,
         delivered_is_estimate=is_estimate,
+        days_a_piece=_days_a_piece(lines, pieces_last),
     )
+
+
+def _days_a_piece(lines: list[OwnedLine], pieces_last: int) -> float | None:
+    """Days from the first order to the last, by the pieces used up meanwhile: all but those of the last."""
+    moments = [line.ordered_at for line in lines]
+    days = (max(moments) - min(moments)) / timedelta(days=1)
+    used = sum(line.quantity for line in lines) - pieces_last
+    # What is ordered again within a day was forgotten, not used up.
+    return days / used if used and days >= 1 else None

@@ -14,7 +14,9 @@ from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from shopify_upsell.core import LineId, OrderId, ShopId
-from shopify_upsell.ledger.facts import EditFact, OrderFact, RefundFact, RefundLineFact
+from shopify_upsell.ledger.facts import EditFact, OrderFact, RefundFact
+from shopify_upsell.ledger.presentment import presentment_nets
+from shopify_upsell.ledger.refund_rows import refund_fact, refund_rows
 from shopify_upsell.ledger.revenue import book, unreadable_refunds
 from shopify_upsell.ledger.rows import OrderRows, nameless_order, order_fact, order_rows
 from shopify_upsell.ledger.store import redacted_customers
@@ -112,8 +114,10 @@ def _wanted_orders(
             fact = replace(fact, customer_id=None)
         is_deleted = order_id in news.deleted or (order_id in held and held[order_id].is_deleted)
         _warn_of_unreadable(shop_id, fact, refunds.get(order_id, []))
-        booking = book(fact, refunds=refunds.get(order_id, []), edits=edits.get(order_id, []), is_deleted=is_deleted)
-        wanted[order_id] = order_rows(shop_id, fact, booking, is_deleted=is_deleted)
+        given_back, changes = refunds.get(order_id, []), edits.get(order_id, [])
+        booking = book(fact, refunds=given_back, edits=changes, is_deleted=is_deleted)
+        shown = presentment_nets(fact, booking, refunds=given_back, edits=changes)
+        wanted[order_id] = order_rows(shop_id, fact, booking, is_deleted=is_deleted, presentment=shown)
     return wanted
 
 
@@ -188,40 +192,9 @@ def _put_refunds(session: Session, shop_id: ShopId, refunds: list[RefundFact]) -
         return
     ids = [refund.refund_id for refund in refunds]
     session.execute(delete(RefundLineRow).where(RefundLineRow.shop_id == shop_id, RefundLineRow.refund_id.in_(ids)))
-    put_rows(
-        session,
-        shop_id,
-        RefundRow,
-        [
-            {
-                "shop_id": shop_id,
-                "refund_id": refund.refund_id,
-                "order_id": refund.order_id,
-                "refunded_at": refund.refunded_at,
-                "currency": refund.currency,
-                "discrepancy": refund.discrepancy,
-                "content_digest": refund.digest,
-            }
-            for refund in refunds
-        ],
-    )
-    put_rows(
-        session,
-        shop_id,
-        RefundLineRow,
-        [
-            {
-                "shop_id": shop_id,
-                "refund_id": refund.refund_id,
-                "line_id": line.line_id,
-                "quantity": line.quantity,
-                "subtotal": line.subtotal,
-                "tax": line.tax,
-            }
-            for refund in refunds
-            for line in refund.lines
-        ],
-    )
+    rows = [refund_rows(shop_id, refund) for refund in refunds]
+    put_rows(session, shop_id, RefundRow, [row for row, _ in rows])
+    put_rows(session, shop_id, RefundLineRow, [line for _, lines in rows for line in lines])
 
 
 def _save_edits(session: Session, shop_id: ShopId, edits: Iterable[EditFact]) -> set[OrderId]:
@@ -244,21 +217,18 @@ def _save_edits(session: Session, shop_id: ShopId, edits: Iterable[EditFact]) ->
 
 
 def _held_refunds(session: Session, shop_id: ShopId, order_ids: Sequence[OrderId]) -> dict[OrderId, list[RefundFact]]:
-    refunds = session.execute(
-        select(RefundRow.__table__).where(RefundRow.shop_id == shop_id, RefundRow.order_id.in_(order_ids))
-    ).all()
-    lines: dict[int, list[RefundLineFact]] = {}
-    for batch in batches([row.refund_id for row in refunds]):
+    held = select(RefundRow.__table__).where(RefundRow.shop_id == shop_id, RefundRow.order_id.in_(order_ids))
+    refunds = session.execute(held).mappings().all()
+    lines: dict[int, list[Any]] = {}
+    for batch in batches([row["refund_id"] for row in refunds]):
         kept = select(RefundLineRow.__table__).where(
             RefundLineRow.shop_id == shop_id, RefundLineRow.refund_id.in_(batch)
         )
-        for row in session.execute(kept.order_by(RefundLineRow.line_id)):
-            lines.setdefault(row.refund_id, []).append(RefundLineFact(row.line_id, row.quantity, row.subtotal, row.tax))
+        for line in session.execute(kept.order_by(RefundLineRow.line_id)).mappings():
+            lines.setdefault(line["refund_id"], []).append(dict(line))
     found: dict[OrderId, list[RefundFact]] = {}
     for row in refunds:
-        given_back = tuple(lines.get(row.refund_id, ()))
-        fact = RefundFact(row.refund_id, row.order_id, row.refunded_at, row.currency, row.discrepancy, given_back)
-        found.setdefault(row.order_id, []).append(fact)
+        found.setdefault(row["order_id"], []).append(refund_fact(dict(row), lines.get(row["refund_id"], ())))
     return found
 
 

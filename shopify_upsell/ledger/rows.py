@@ -62,8 +62,16 @@ def nameless_order(order_id: OrderId) -> OrderFact:
     )
 
 
-def order_rows(shop_id: ShopId, fact: OrderFact, booking: Booking, *, is_deleted: bool) -> OrderRows:
-    """Lay out an order and its booking as rows."""
+def order_rows(
+    shop_id: ShopId,
+    fact: OrderFact,
+    booking: Booking,
+    *,
+    is_deleted: bool,
+    presentment: Mapping[LineId, int] | None = None,
+) -> OrderRows:
+    """Lay out an order and its booking as rows. `presentment`: what lines are worth in the shopper's currency."""
+    shown = presentment or {}
     order = {
         "shop_id": shop_id,
         "order_id": fact.order_id,
@@ -85,7 +93,11 @@ def order_rows(shop_id: ShopId, fact: OrderFact, booking: Booking, *, is_deleted
         "version_triggered_at": fact.version.triggered_at,
         "version_digest": fact.version.digest,
     }
-    lines = {line.line_id: _line_row(shop_id, fact, line, booking.lines[line.line_id]) for line in fact.lines}
+    lines = {
+        line.line_id: _line_row(shop_id, fact, line, booking.lines[line.line_id])
+        | _shown_columns(line, shown.get(line.line_id))
+        for line in fact.lines
+    }
     return OrderRows(order, lines)
 
 
@@ -199,7 +211,25 @@ def version_of(row: Row) -> Version:
     return Version(row["version_at"], row["version_triggered_at"], row["version_digest"])
 
 
-def _line_row(shop_id: ShopId, order: OrderFact, fact: LineFact, booking: LineBooking) -> Row:
+def _shown_columns(fact: LineFact, net: int | None) -> dict[str, Any]:
+    unit_price, discount, tax = fact.presentment or (None, None, None)
+    return {
+        "presentment_unit_price_minor_units": unit_price,
+        "presentment_discount_minor_units": discount,
+        "presentment_tax_minor_units": tax,
+        "presentment_net_minor_units": net,
+    }
+
+
+def _shown(row: Row) -> tuple[int, int, int] | None:
+    if row["presentment_unit_price_minor_units"] is None:
+        return None
+    names = ("presentment_unit_price_minor_units", "presentment_discount_minor_units", "presentment_tax_minor_units")
+    unit_price, discount, tax = (int(row[name]) for name in names)
+    return unit_price, discount, tax
+
+
+def _line_row(shop_id: ShopId, order: OrderFact, fact: LineFact, booking: LineBooking) -> dict[str, Any]:
     return {
         "shop_id": shop_id,
         "order_id": order.order_id,
@@ -235,4 +265,5 @@ def _line_fact(row: Row) -> LineFact:
         tax=row["tax_minor_units"],
         is_gift_card=row["is_gift_card"],
         offer_token=row["offer_token"],
+        presentment=_shown(row),
     )

@@ -1,6 +1,6 @@
 """Queries of the ledger. The tables are in `tables`; what is read leaves as frozen dataclasses."""
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime
 from typing import Any
 
@@ -143,10 +143,10 @@ def booked_orders(session: Session, shop_id: ShopId, order_ids: Collection[Order
     """Read orders as they are worth now, by order id. Orders of which no version is held are absent."""
     found: dict[OrderId, BookedOrder] = {}
     for batch in batches(sorted(set(order_ids))):
-        lines: dict[int, list[BookedLine]] = {}
+        lines: dict[int, list[Row[Any]]] = {}
         rows = select(OrderLineRow.__table__).where(OrderLineRow.shop_id == shop_id, OrderLineRow.order_id.in_(batch))
         for row in session.execute(rows.order_by(OrderLineRow.position, OrderLineRow.line_id)):
-            lines.setdefault(row.order_id, []).append(_booked_line(row))
+            lines.setdefault(row.order_id, []).append(row)
         edits: dict[int, list[EditChange]] = {}
         changes = select(OrderEditRow.__table__).where(
             OrderEditRow.shop_id == shop_id, OrderEditRow.order_id.in_(batch)
@@ -342,7 +342,7 @@ def _product(row: Row[Any], variants: tuple[Variant, ...]) -> Product:
     )
 
 
-def _booked_line(row: Row[Any]) -> BookedLine:
+def _booked_line(row: Row[Any], *, is_shown_in_shop_currency: bool) -> BookedLine:
     return BookedLine(
         line_id=LineId(row.line_id),
         position=row.position,
@@ -352,10 +352,12 @@ def _booked_line(row: Row[Any]) -> BookedLine:
         net_quantity=row.net_quantity,
         net_minor_units=row.net_minor_units,
         offer_token=row.offer_token,
+        presentment_net=row.net_minor_units if is_shown_in_shop_currency else row.presentment_net_minor_units,
     )
 
 
-def _booked_order(row: Row[Any], lines: Sequence[BookedLine], edits: Iterable[EditChange]) -> BookedOrder:
+def _booked_order(row: Row[Any], lines: Iterable[Row[Any]], edits: Iterable[EditChange]) -> BookedOrder:
+    is_same = row.presentment_currency == row.currency
     return BookedOrder(
         order_id=OrderId(row.order_id),
         ordered_at=row.ordered_at,
@@ -365,6 +367,6 @@ def _booked_order(row: Row[Any], lines: Sequence[BookedLine], edits: Iterable[Ed
         cart_token=row.cart_token,
         checkout_token=row.checkout_token,
         residual=row.residual_minor_units,
-        lines=tuple(lines),
+        lines=tuple(_booked_line(line, is_shown_in_shop_currency=is_same) for line in lines),
         edits=tuple(sorted(edits, key=lambda change: (change.committed_at, change.edit_id, change.line_id))),
     )

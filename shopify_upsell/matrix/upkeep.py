@@ -44,6 +44,8 @@ from shopify_upsell.matrix.store import (
     replace_kinds,
     replace_learned_words,
 )
+from shopify_upsell.matrix.supply import learn_supply
+from shopify_upsell.matrix.supply_store import put_supply
 from shopify_upsell.matrix.tally import Tally, tally_of
 from shopify_upsell.matrix.timing_store import replace_timing
 from shopify_upsell.matrix.timing_words import Words, timing_words
@@ -86,6 +88,7 @@ class Taught:
     edges: tuple[PairWord, ...]
     timing: Words
     experience: Experience
+    supply: dict[ProductId, float]
 
 
 class Learning:
@@ -224,7 +227,9 @@ def _taught(shop_id: ShopId, sold: Sold, now: datetime) -> Taught:
     days = (seconds - int(sold.lines.ordered_at.min())) / DAY if len(sold.lines) else 0.0
     timing = timing_words(matrix, rows.values(), days=days) if len(tally.ids) else {}
     _tell(shop_id, "timing")
-    return Taught(tally, rows, edges, timing, sold.experience)
+    rhythm = matrix.parts.when.replenishment
+    supply = learn_supply(sold.lines, matrix.parts.products.id, rhythm, now=seconds) if len(tally.ids) else {}
+    return Taught(tally, rows, edges, timing, sold.experience, supply)
 
 
 def _tell(shop_id: ShopId, part: str) -> None:
@@ -274,6 +279,7 @@ def _store(session: Session, shop_id: ShopId, taught: Taught, now: datetime) -> 
     replace_timing(session, shop_id, build, taught.timing)
     replace_learned_words(session, shop_id, taught.edges, now)
     put_experience(session, shop_id, taught.experience)
+    put_supply(session, shop_id, taught.supply)
     prune_builds(session, shop_id, now)
     _tell_of_overruled(session, shop_id, taught.edges)
     counts = {"order_count": build.order_count, "pair_count": build.pair_count, "edge_count": len(taught.edges)}

@@ -10,6 +10,7 @@ from functools import cached_property
 
 from shopify_upsell.core import DecisionId, OfferId, ProductId, ShopId, VariantId, canonical_json, text_digest
 from shopify_upsell.customers.courtesy import CourtesyState
+from shopify_upsell.experiments.running import Assigned
 from shopify_upsell.matrix.companion import Companion
 from shopify_upsell.money import Money
 from shopify_upsell.offers.offer import Offer
@@ -155,7 +156,8 @@ class Answer:
     both arms are compared where something would have been shown.
     `unit` None: nobody we could recognise again, so no experiment; offers are shown.
     `refused`: over this shopper; `shared`: over what is the same for everybody who asks the same.
-    `gate`: the one code that refused every offer at once. `next_at`: when it is worth asking again, if that is known.
+    `assigned`: the unit's arms in the experiments that run. `gate`: the one code that refused every offer at once.
+    `next_at`: when it is worth asking again, if that is known.
     """
 
     chosen: tuple[ChosenOffer, ...]
@@ -166,6 +168,7 @@ class Answer:
     shared: SharedRefusals = NOTHING_SHARED
     gate: str | None = None
     next_at: datetime | None = None
+    assigned: tuple[Assigned, ...] = ()
 
     @property
     def rejections(self) -> tuple[Rejection, ...]:
@@ -177,7 +180,7 @@ class Answer:
 class Decision:
     """Our answer to one request, with everything it was made from.
 
-    `parts`: the shared parts of the inputs as they are stored, where they were made before (`parts.SharedParts`).
+    `shelf`: what many decisions share of their inputs, where it is at hand (`shelving.Shelf`).
     `charged`: the budget that showing the offers is charged to, as it was read; None where nobody is charged.
     """
 
@@ -188,7 +191,7 @@ class Decision:
     answer: Answer
     inputs: Snapshot
     engine_version: str
-    parts: object | None = field(default=None, compare=False, repr=False)
+    shelf: object | None = field(default=None, compare=False, repr=False)
     charged: CourtesyState | None = field(default=None, compare=False, repr=False)
 
     @property

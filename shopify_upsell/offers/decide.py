@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from shopify_upsell.core import DecisionId, ProductId
 from shopify_upsell.customers.standing import read_standing
+from shopify_upsell.experiments.layers import quarter_holdout
 from shopify_upsell.ledger.owned import OwnedProduct
 from shopify_upsell.ledger.ownership import owned_products
 from shopify_upsell.offers.candidate import Decision
@@ -18,6 +19,7 @@ from shopify_upsell.offers.pipeline import ENGINE_VERSION, decide_from
 from shopify_upsell.offers.shelving import MOST_ANCHORS, SHORTLIST, Shelf, resolved_request, shelf_for
 from shopify_upsell.offers.snapshot import CartLine, OfferRequest, placement_kind_of
 from shopify_upsell.offers.timing import LATER
+from shopify_upsell.offers.unit_store import unit_for
 from shopify_upsell.shops.store import Shop
 
 __all__ = ["SHORTLIST", "CartLine", "Decision", "OfferRequest", "decide"]
@@ -58,6 +60,8 @@ def decide(
         shopper=standing.shopper,
         courtesy=standing.courtesy,
         owned=owned,
+        unit=unit_for(session, shop.shop_id, asked.subjects),
+        holdout_salt=quarter_holdout(shop.holdout_salt, now, holdout_basis_points).salt,
     )
     return Decision(
         decision_id=decision_id,
@@ -67,7 +71,7 @@ def decide(
         answer=decide_from(snapshot, shelf.draw(snapshot)),
         inputs=snapshot,
         engine_version=ENGINE_VERSION,
-        parts=shelf.parts,
+        shelf=shelf,
         charged=standing.own,
     )
 

@@ -5,17 +5,23 @@ same question for thousands of shoppers, so a process may keep the answer; it is
 part of the snapshot and the question are.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from shopify_upsell.offers import eligibility, readiness
 from shopify_upsell.offers.candidate import Candidate, Rejection, SharedRefusals
 from shopify_upsell.offers.kinds.registry import KINDS
+from shopify_upsell.offers.margin import worked_out_once
+from shopify_upsell.offers.offer import Offer
 from shopify_upsell.offers.snapshot import Snapshot
 from shopify_upsell.offers.worth import worths_of
 
 MOST_TAILS = 64
 """Different ends of one drawing that are remembered: most shoppers share the first."""
+
+MOST_FIT = 8
+"""Candidates of an offer that picks by itself, best first, after which the rest are not looked at. Our choice: a page
+shows three cards, and a shopper who has waved five away should not see a sixth of the same offer."""
 
 Pick = tuple[tuple[int, ...], SharedRefusals]
 
@@ -45,25 +51,40 @@ class Drawn:
 def draw(snapshot: Snapshot) -> Drawn:
     """Propose the candidates of every offer and part off those that nobody may see here."""
     candidates: list[Candidate] = []
+    last: list[Rejection | None] = []
     refused: list[Rejection] = []
-    for offer in sorted(snapshot.offers, key=lambda one: one.offer_id):
-        why_not = readiness.refusal(offer, snapshot)
-        proposed = () if why_not else KINDS[offer.kind](offer, snapshot)
-        why_not = why_not or readiness.no_evidence(offer, proposed, snapshot)
-        if why_not is not None:
-            refused.append(why_not)
-        else:
-            _part(proposed, snapshot, candidates, refused)
-    last = tuple(eligibility.refusal(one, snapshot, eligibility.LAST_RULES) for one in candidates)
-    return Drawn(tuple(candidates), tuple(worths_of(candidates, snapshot)), last, tuple(refused))
+    with worked_out_once():
+        for offer in sorted(snapshot.offers, key=lambda one: one.offer_id):
+            why_not = readiness.refusal(offer, snapshot)
+            proposed = [] if why_not else KINDS[offer.kind](offer, snapshot)
+            why_not = why_not or readiness.no_evidence(offer, proposed, snapshot)
+            if why_not is not None:
+                refused.append(why_not)
+                continue
+            for candidate, first, end in _judged(offer, proposed, snapshot, refused):
+                if first is not None:
+                    refused.append(first)
+                else:
+                    candidates.append(candidate)
+                    last.append(end)
+        worths = worths_of(candidates, snapshot)
+    return Drawn(tuple(candidates), tuple(worths), tuple(last), tuple(refused))
 
 
-def _part(
-    proposed: Iterable[Candidate], snapshot: Snapshot, candidates: list[Candidate], refused: list[Rejection]
-) -> None:
-    for candidate in proposed:
-        why_not = eligibility.refusal(candidate, snapshot, eligibility.FIRST_RULES)
-        if why_not is None:
-            candidates.append(candidate)
-        else:
-            refused.append(why_not)
+def _judged(
+    offer: Offer, proposed: Sequence[Candidate], snapshot: Snapshot, refused: list[Rejection]
+) -> Iterator[tuple[Candidate, Rejection | None, Rejection | None]]:
+    """Each candidate with what refuses it before and after the personal rules, until enough of the offer are fit.
+
+    An offer gets one card, so of one that picks by itself the best few are enough to choose from, whatever a shopper
+    has waved away. What a merchant picked is always looked at.
+    """
+    fit = 0
+    for place, candidate in enumerate(proposed):
+        if fit == MOST_FIT and offer.companions is None:
+            refused.append(Rejection("outranked", offer.offer_id, detail={"left": len(proposed) - place}))
+            return
+        first = eligibility.refusal(candidate, snapshot, eligibility.FIRST_RULES)
+        end = eligibility.refusal(candidate, snapshot, eligibility.LAST_RULES) if first is None else None
+        fit += first is None and end is None
+        yield candidate, first, end

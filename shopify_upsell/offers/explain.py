@@ -10,10 +10,16 @@ from shopify_upsell.matrix.timed import LEARNED_TIME, MERCHANT_TIME, PRIOR_TIME
 from shopify_upsell.money import Money
 from shopify_upsell.offers.candidate import Decision
 from shopify_upsell.offers.findings import Fields, explanation_fields, reasons_of, sentence_of
+from shopify_upsell.offers.worth import MIDDLE, NOTHING_KNOWN, OWN
 
 __all__ = ["explain_decision", "explanation_fields", "reasons_of", "sentence_of"]
 
 SOURCES = {LEARNED_TIME: "learned", PRIOR_TIME: "assumed (prior)", MERCHANT_TIME: "the merchant's word"}
+MARGINS = {
+    OWN: "{}",
+    MIDDLE: "{} (assumed: the middle of the other candidates)",
+    NOTHING_KNOWN: "1, because no cost of goods is known and acceptance alone decides",
+}
 LEVELS = {"shop": "of any pair", "kind": "of pairs of this kind", "pair": "of this pair"}
 
 
@@ -111,12 +117,12 @@ def _moment_line(moment: Fields) -> str:
 def _value_lines(card: Fields) -> Iterator[str]:
     """What the card is expected to bring, out of what, and what of that is assumed."""
     expected, currency = card["expected"], card["currency"]
-    margin = f"{_decimal(expected['margin_minor_units'], currency)} {currency}"
-    basis = "" if expected["is_margin_known"] else " (assumed: the middle of the other candidates)"
+    margin = f"{_decimal(expected['margin_minor_units'], currency)} {currency} left"
+    margin = MARGINS[expected["margin_basis"]].format(margin)
     weight = f" x {expected['personal_weight']:.2f} for this customer" if expected["personal_weight"] != 1 else ""
     yield (
         f"    expected {expected['minor_units_a_card']:.4f} minor units a card: "
-        f"taken {expected['acceptance']:.2%} of the time x {margin} left{basis}{weight}"
+        f"taken {expected['acceptance']:.2%} of the time x {margin}{weight}"
     )
     if expected["cards_shown"]:
         anyway = f", {expected['expected_anyway']:g} of them anyway" if expected["expected_anyway"] else ""

@@ -17,7 +17,7 @@ from shopify_upsell.offers.codes import EMPTY_REASONS, GATES, REASONS, REJECTION
 from shopify_upsell.offers.drawing import draw
 from shopify_upsell.offers.gates import caps_of
 from shopify_upsell.offers.margin import contribution_of
-from shopify_upsell.offers.personal import pair_moment, timing_word
+from shopify_upsell.offers.moments import pair_moment, timing_word
 from shopify_upsell.offers.snapshot import Snapshot
 from shopify_upsell.offers.worth import Valuation, personal_weight, valuations_of
 
@@ -222,7 +222,7 @@ def _expected(candidate: Candidate, valued: Valuation, inputs: Snapshot) -> Fiel
         "cards_taken": counted.taken_count if counted is not None else 0,
         "expected_anyway": counted.expected_anyway if counted is not None else 0.0,
         "margin_minor_units": valued.margin,
-        "is_margin_known": valued.is_margin_known,
+        "margin_basis": valued.basis,
         "personal_weight": weight,
     }
 

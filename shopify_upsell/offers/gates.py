@@ -77,12 +77,19 @@ def unhappy(snapshot: Snapshot) -> Gate | None:
 
 def asked_enough(snapshot: Snapshot) -> Gate | None:
     """The budget of cards is one for all surfaces, and it is spent."""
-    caps = caps_of(snapshot)
-    counted = tally(snapshot.courtesy, now=snapshot.now)
-    if room_in(counted, caps) > 0:
+    if cards_left(snapshot) > 0:
         return None
-    hit = hit_in(counted, replace(caps, offer_day=NO_LIMIT, offer_month=NO_LIMIT), EVERY_OFFER)
+    caps = replace(caps_of(snapshot), offer_day=NO_LIMIT, offer_month=NO_LIMIT)
+    hit = hit_in(tally(snapshot.courtesy, now=snapshot.now), caps, EVERY_OFFER)
     return Gate(hit.code, hit.until) if hit is not None else None
+
+
+def cards_left(snapshot: Snapshot) -> int:
+    """Cards that may still be shown at this moment, before the caps of single offers."""
+    caps = caps_of(snapshot)
+    if not snapshot.courtesy.shown:
+        return min(caps.session, caps.day, caps.month)
+    return room_in(tally(snapshot.courtesy, now=snapshot.now), caps)
 
 
 GATES: tuple[Callable[[Snapshot], Gate | None], ...] = (

@@ -133,10 +133,11 @@ def _charge(session: Session, shop_id: ShopId, tickets: Sequence[_Ticket]) -> li
 
 def _swap(decision: Decision) -> Swap | None:
     """How the decision changes its shopper's budget; None where it shows nothing or nobody is charged."""
-    if decision.charged is None or decision.unit is None or not decision.chosen:
+    subject = next(iter(decision.inputs.request.subjects), None)
+    if decision.charged is None or subject is None or not decision.chosen:
         return None
     shown = [offer.offer_id for offer in decision.chosen]
-    return Swap(decision.unit, decision.charged, spend(decision.charged, shown, now=decision.decided_at))
+    return Swap(subject, decision.charged, spend(decision.charged, shown, now=decision.decided_at))
 
 
 def _take_from_shop(session: Session, ticket: _Ticket) -> None:

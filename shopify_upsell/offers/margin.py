@@ -5,6 +5,8 @@ the names of those that were assumed. An assumption counts against the floor, ne
 """
 
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -41,7 +43,32 @@ class Contribution:
         return self.assumed.count("cost") == 0
 
 
+_WORKED_OUT: ContextVar[dict[object, Contribution | None] | None] = ContextVar("worked_out", default=None)
+
+
+@contextmanager
+def worked_out_once() -> Iterator[None]:
+    """Inside the block, contributions of one snapshot are worked out once for all offers that add the same."""
+    token = _WORKED_OUT.set({})
+    try:
+        yield
+    finally:
+        _WORKED_OUT.reset(token)
+
+
 def contribution_of(candidate: Candidate, snapshot: Snapshot) -> Contribution | None:
+    """Work out what a candidate leaves; None where an item is not in the catalogue. See `_contribution`."""
+    known = _WORKED_OUT.get()
+    if known is None:
+        return _contribution(candidate, snapshot)
+    offer = candidate.offer
+    key = (candidate.items, candidate.anchor_product_id, candidate.replaces_variant_id, offer.kind, offer.incentive)
+    if key not in known:
+        known[key] = _contribution(candidate, snapshot)
+    return known[key]
+
+
+def _contribution(candidate: Candidate, snapshot: Snapshot) -> Contribution | None:
     """Work out what a candidate leaves; None where an item is not in the catalogue.
 
     An upgrade counts the difference only: price and cost of what it replaces stay out of the sum. A piece expected

@@ -14,9 +14,8 @@ from shopify_upsell.offers.snapshot import Snapshot
 from shopify_upsell.offers.terms import AMOUNT, FIXED_PRICE, FREE_SHIPPING, GIFT, WHOLE
 from shopify_upsell.offers.terms import PERCENTAGE as PERCENTAGE_OFF
 
-CHARGED_AFTER_PURCHASE = (PERCENTAGE_OFF,)
-"""Incentives that the changeset of the post-purchase surface carries today. `pricing.changeset_discount` can write
-amounts, fixed prices and gifts too; the surface takes its discount from there before a kind is added here."""
+CHARGED_AFTER_PURCHASE = (PERCENTAGE_OFF, AMOUNT, FIXED_PRICE)
+"""Incentives that the signed changeset of the post-purchase surface carries (`pricing.changeset_discount`)."""
 
 
 def discount_not_backed(candidate: Candidate, snapshot: Snapshot) -> Rejection | None:
@@ -182,7 +181,7 @@ def _wanted(item: CandidateItem, candidate: Candidate, snapshot: Snapshot) -> in
 def _is_backed(candidate: Candidate, snapshot: Snapshot) -> bool:
     incentive = candidate.offer.incentive
     if snapshot.request.surface == POST_PURCHASE:
-        return incentive.kind in CHARGED_AFTER_PURCHASE and _lowers(candidate, quote(candidate, snapshot))
+        return _is_signable(candidate) and _lowers(candidate, quote(candidate, snapshot))
     if incentive.kind == FREE_SHIPPING:
         return incentive.is_shop_rate or any(_is_free_from(one, candidate) for one in snapshot.discounts)
     prices = quote(candidate, snapshot)
@@ -190,6 +189,13 @@ def _is_backed(candidate: Candidate, snapshot: Snapshot) -> bool:
         return False
     # Nothing at all takes anything off: the promise is not backed. Something else does: that is a conflict.
     return prices.charged is None or prices.charged != prices.listed
+
+
+def _is_signable(candidate: Candidate) -> bool:
+    """An amount off is signed for one piece of one item: whether Shopify takes it off a line or a piece is not told."""
+    kind = candidate.offer.incentive.kind
+    is_one_piece = len(candidate.items) == 1 and candidate.items[0].quantity == 1
+    return kind in CHARGED_AFTER_PURCHASE and (kind == PERCENTAGE_OFF or is_one_piece)
 
 
 def _lowers(candidate: Candidate, prices: Quote | None) -> bool:

@@ -45,6 +45,6 @@ def shared_parts(snapshot: Snapshot) -> SharedParts:
 
 
 def parts_of(decision: Decision) -> tuple[Part, Part]:
-    """The parts that a decision came with, or made now."""
-    parts = decision.parts if isinstance(decision.parts, SharedParts) else shared_parts(decision.inputs)
+    """The parts that a decision's shelf has written, or made now."""
+    parts: SharedParts = getattr(decision.shelf, "parts", None) or shared_parts(decision.inputs)
     return parts.rulebook, parts.shelf

@@ -4,24 +4,30 @@ Pure. Each rule returns a `Rejection` or None; the first that fires ends the che
 they are asked for every shopper anew; what a busy page shares is asked in `drawing`.
 """
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import lru_cache
 
-from shopify_upsell.core import ProductId
-from shopify_upsell.customers.courtesy import HOUR, NOTHING_SHOWN, hit_in, tally
+from shopify_upsell.core import OfferId, ProductId
+from shopify_upsell.customers.courtesy import HOUR, NOTHING_SHOWN, CapHit, Caps, hit_in, tally
 from shopify_upsell.customers.dismissals import dismissal_in_force
 from shopify_upsell.customers.preferences import RESTOCK_KINDS, RESTOCK_ONLY
 from shopify_upsell.customers.readiness import has_fresh_positive, undelivered_until
 from shopify_upsell.customers.stage import DELIVERED, FIRST_ORDER
 from shopify_upsell.customers.suppression import DISMISSED, SNOOZED, suppression_in_force
-from shopify_upsell.matrix.timed import MERCHANT_TIME, NO_INTERVAL, PRIOR_TIME, TimingWord
 from shopify_upsell.offers.candidate import Candidate, Rejection
 from shopify_upsell.offers.gates import NO_LIMIT, caps_of
+from shopify_upsell.offers.moments import is_for_later, pair_moment, timing_word, told_of
 from shopify_upsell.offers.money_rules import PERSONAL_MONEY_RULES
 from shopify_upsell.offers.offer import BUNDLE, CROSS_SELL, FREE_SHIPPING, GIFT, REPLENISH, SUBSCRIBE
 from shopify_upsell.offers.rejecting import reject
 from shopify_upsell.offers.snapshot import Snapshot
-from shopify_upsell.offers.timing import EXPIRED, LATER, SILENT, TOO_EARLY, Moment, moment_of
+from shopify_upsell.offers.supply import supply_days_for
+from shopify_upsell.offers.terms import STANDARD_TERMS
+from shopify_upsell.offers.timing import EXPIRED, LATER, SILENT, TOO_EARLY
+
+Rule = Callable[[Candidate, Snapshot], Rejection | None]
 
 ADDED_KINDS = frozenset({CROSS_SELL, BUNDLE, GIFT, FREE_SHIPPING})
 """Kinds that add a product the shopper may have already; the others change or repeat one on purpose."""
@@ -37,13 +43,16 @@ FIRST_MONTH = timedelta(days=30)
 
 ARRIVALS = frozenset({"delivered", "delivered_on_time", "delivered_late"})
 
+EVERYBODY, ALWAYS = STANDARD_TERMS.audience, STANDARD_TERMS.schedule
+"""What an offer without terms of its own has: recognised at a glance, because every candidate asks."""
+
 TIMING_CODES = {TOO_EARLY: "too_early", SILENT: "blocked_interval", EXPIRED: "window_expired"}
 
 
 def not_scheduled(candidate: Candidate, snapshot: Snapshot) -> Rejection | None:
     """An offer runs from its start to before its end, by the server's clock."""
     schedule = candidate.offer.terms.schedule
-    if schedule.is_open(snapshot.now):
+    if schedule is ALWAYS or schedule.is_open(snapshot.now):
         return None
     first = candidate.items[0]
     if schedule.starts_at is not None and snapshot.now < schedule.starts_at:
@@ -54,6 +63,8 @@ def not_scheduled(candidate: Candidate, snapshot: Snapshot) -> Rejection | None:
 def wrong_audience(candidate: Candidate, snapshot: Snapshot) -> Rejection | None:
     """An offer is for whom its merchant meant it. What is not known of a shopper does not match."""
     audience, asked = candidate.offer.terms.audience, snapshot.request
+    if audience is EVERYBODY:
+        return None
     misses = {
         "stage": bool(audience.stages) and snapshot.shopper.stage not in audience.stages,
         "market": bool(audience.markets) and asked.market not in audience.markets,
@@ -133,23 +144,8 @@ def wrong_moment(candidate: Candidate, snapshot: Snapshot) -> Rejection | None:
             continue
         moment = pair_moment(candidate, item.product_id, snapshot)
         if moment is not None and not moment.allows:
-            return reject(candidate, TIMING_CODES[moment.state], item, **_told(moment))
+            return reject(candidate, TIMING_CODES[moment.state], item, **told_of(moment))
     return None
-
-
-def pair_moment(candidate: Candidate, product_id: ProductId, snapshot: Snapshot) -> Moment | None:
-    """How the moment stands for one product of a candidate; None where nothing is said of the pair."""
-    word = timing_word(candidate, product_id, snapshot)
-    if word is None:
-        return None
-    is_together = bool(candidate.evidence) or candidate.offer.companions is not None
-    return moment_of(
-        word,
-        snapshot.owned.get(candidate.anchor_product_id),
-        now=snapshot.now,
-        placement_kind=snapshot.placement_kind,
-        same_basket=is_together and snapshot.placement_kind != LATER,
-    )
 
 
 def wants_restock_only(candidate: Candidate, snapshot: Snapshot) -> Rejection | None:
@@ -192,16 +188,22 @@ def suppressed_snoozed(candidate: Candidate, snapshot: Snapshot) -> Rejection | 
 
 def offer_shown_enough(candidate: Candidate, snapshot: Snapshot) -> Rejection | None:
     """Who has passed an offer by often enough has answered. The caps of all offers together are a gate's."""
-    offer_id, caps = candidate.offer.offer_id, caps_of(snapshot, candidate.offer.offer_id)
+    offer_id = candidate.offer.offer_id
     own = tuple(entry for entry in snapshot.courtesy.shown if entry[1] == offer_id)
-    if not own and caps.offer_day:
+    if not own and snapshot.caps.offer_day:
         return None
-    counted = tally(replace(NOTHING_SHOWN, shown=own), now=snapshot.now)
-    hit = hit_in(counted, replace(caps, session=NO_LIMIT, day=NO_LIMIT, month=NO_LIMIT), offer_id)
+    hit = _cap_hit(own, caps_of(snapshot, offer_id), offer_id, snapshot.now)
     return reject(candidate, hit.code, candidate.items[0], until=hit.until.isoformat()) if hit is not None else None
 
 
-PERSONAL_RULES = (
+@lru_cache(maxsize=1024)
+def _cap_hit(own: tuple[tuple[int, int, int], ...], caps: Caps, offer_id: OfferId, now: datetime) -> CapHit | None:
+    """Asked once an offer, though each of its candidates asks."""
+    counted = tally(replace(NOTHING_SHOWN, shown=own), now=now)
+    return hit_in(counted, replace(caps, session=NO_LIMIT, day=NO_LIMIT, month=NO_LIMIT), offer_id)
+
+
+PERSONAL_RULES: tuple[Rule, ...] = (
     not_scheduled,
     wrong_audience,
     no_consent,
@@ -218,6 +220,26 @@ PERSONAL_RULES = (
 )
 
 
+def rules_for(snapshot: Snapshot) -> tuple[Rule, ...]:
+    """The rules that could refuse anything in this snapshot: of an anonymous shopper on a product page a handful.
+
+    They refuse what `PERSONAL_RULES` refuse, with the same codes.
+    """
+    is_later, shopper = snapshot.placement_kind == LATER, snapshot.shopper
+    idle: dict[Rule, bool] = {
+        no_consent: snapshot.request.surface != "email",
+        no_positive_signal: not is_later,
+        undelivered: not shopper.signals,
+        newcomer_asked: not is_later or not snapshot.courtesy.shown,
+        already_owned: not snapshot.owned,
+        wants_restock_only: snapshot.preference != RESTOCK_ONLY,
+        suppressed_dismissed: not snapshot.suppressions and not snapshot.dismissals,
+        suppressed_snoozed: not snapshot.suppressions,
+        offer_shown_enough: not snapshot.courtesy.shown and snapshot.caps.offer_day > 0,
+    }
+    return tuple(rule for rule in PERSONAL_RULES if not idle.get(rule, False))
+
+
 def _is_other_business(wanted: str, is_b2b: bool | None) -> bool:
     return (wanted == "only" and is_b2b is not True) or (wanted == "never" and is_b2b is not False)
 
@@ -225,10 +247,10 @@ def _is_other_business(wanted: str, is_b2b: bool | None) -> bool:
 def _due_at(product_id: ProductId, snapshot: Snapshot) -> datetime | None:
     """When what the customer has of a product should be nearly used up; None where it does not get used up."""
     owned, product = snapshot.owned[product_id], snapshot.products.get(product_id)
-    if product is None or product.supply_days is None:
+    days_a_piece = supply_days_for(product, owned) if product is not None else None
+    if days_a_piece is None:
         return None
-    days = DUE_SHARE * product.supply_days * max(owned.quantity_last, 1)
-    return owned.delivered_at + timedelta(days=days)
+    return owned.delivered_at + timedelta(days=DUE_SHARE * days_a_piece * max(owned.quantity_last, 1))
 
 
 def _completes_basket(candidate: Candidate, snapshot: Snapshot) -> bool:
@@ -236,37 +258,4 @@ def _completes_basket(candidate: Candidate, snapshot: Snapshot) -> bool:
     if candidate.offer.kind in REPEATED_KINDS and candidate.replaces_variant_id is None:
         return False
     others = (item.product_id for item in candidate.items if item.product_id != candidate.anchor_product_id)
-    return not any(_is_for_later(timing_word(candidate, product_id, snapshot)) for product_id in others)
-
-
-def _is_for_later(word: TimingWord | None) -> bool:
-    """Tell whether it is learned, or the merchant's word, that a pair begins days after the delivery."""
-    if word is None or word.source == PRIOR_TIME or word.window is None:
-        return False
-    return word.window[0] > 0 and not word.peaks_at_zero
-
-
-def timing_word(candidate: Candidate, product_id: ProductId, snapshot: Snapshot) -> TimingWord | None:
-    """The word that decides when a product of a candidate may follow its anchor; None where there is none."""
-    anchor, word = candidate.anchor_product_id, None
-    for one in snapshot.timing:
-        if one.companion_product_id == product_id and one.anchor_product_id == anchor:
-            word = one
-            break
-    days = candidate.offer.terms.window_days
-    return word if days is None else merchant_word((anchor, product_id), (days[0], days[1]), word)
-
-
-def merchant_word(pair: tuple[ProductId, ProductId], window: tuple[int, int], known: TimingWord | None) -> TimingWord:
-    """A window that the merchant wrote on the offer, in the place of what is learned or assumed."""
-    n = known.n if known is not None else 0
-    return TimingWord(*pair, "pair", window, (), window[0] == 0, n, NO_INTERVAL, MERCHANT_TIME)
-
-
-def _told(moment: Moment) -> dict[str, str | int | float]:
-    told: dict[str, str | int | float] = {"level": moment.level, "source": moment.source}
-    if moment.days_since is not None:
-        told["days_since"] = moment.days_since
-    if moment.opens_at is not None:
-        told["until"] = moment.opens_at.isoformat()
-    return told
+    return not any(is_for_later(timing_word(candidate, product_id, snapshot)) for product_id in others)

@@ -7,15 +7,16 @@ from dataclasses import replace
 from datetime import datetime
 
 from shopify_upsell.core import parse_time
-from shopify_upsell.customers.courtesy import room
 from shopify_upsell.customers.preferences import FEWER
 from shopify_upsell.experiments.assignment import is_in_holdout
+from shopify_upsell.experiments.running import Assigned, arms_for
+from shopify_upsell.offers.arms import patched
 from shopify_upsell.offers.candidate import Answer, Candidate, Decision, Rejection, SharedRefusals
 from shopify_upsell.offers.choice import choose, limit_of
 from shopify_upsell.offers.drawing import Drawn, Pick, draw
 from shopify_upsell.offers.eligibility import refusal
-from shopify_upsell.offers.gates import EVERY_OFFER, Gate, caps_of, closed_gate
-from shopify_upsell.offers.personal import PERSONAL_RULES
+from shopify_upsell.offers.gates import EVERY_OFFER, Gate, cards_left, closed_gate
+from shopify_upsell.offers.personal import rules_for
 from shopify_upsell.offers.pricing import priced
 from shopify_upsell.offers.ranking import rank
 from shopify_upsell.offers.snapshot import Snapshot
@@ -31,12 +32,14 @@ def decide_from(snapshot: Snapshot, drawn: Drawn | None = None) -> Answer:
     The holdout is asked last, after everything has been chosen: a shopper in it gets nothing, but what would have
     been shown is kept, so that both arms are counted at the same point.
     """
-    unit = next(iter(snapshot.request.subjects), None)
+    unit = snapshot.unit or next(iter(snapshot.request.subjects), None)
     is_holdout = unit is not None and is_in_holdout(snapshot.holdout_salt, unit, snapshot.holdout_basis_points)
     gate = closed_gate(snapshot)
     if gate is not None:
         return _refused(gate, unit, is_holdout=is_holdout)
-    drawn = drawn or draw(snapshot)
+    assigned = arms_of(snapshot)
+    if drawn is None:
+        drawn = draw(as_assigned(snapshot, assigned))
     left, refused = judged(snapshot, drawn)
     winners, shared = _picked(snapshot, drawn, left)
     offers = tuple(priced(drawn.candidates[index], snapshot) for index in winners)
@@ -48,7 +51,24 @@ def decide_from(snapshot: Snapshot, drawn: Drawn | None = None) -> Answer:
         is_holdout=is_holdout,
         shared=shared,
         next_at=None if offers else _next_at(refused),
+        assigned=assigned,
     )
+
+
+def arms_of(snapshot: Snapshot) -> tuple[Assigned, ...]:
+    """The arms of the snapshot's unit. Whoever is held out, or has no name, is in none."""
+    if not snapshot.experiments:
+        return ()
+    unit = snapshot.unit or next(iter(snapshot.request.subjects), None)
+    is_holdout = unit is not None and is_in_holdout(snapshot.holdout_salt, unit, snapshot.holdout_basis_points)
+    return arms_for(snapshot.experiments, unit, is_holdout=is_holdout)
+
+
+def as_assigned(snapshot: Snapshot, assigned: tuple[Assigned, ...]) -> Snapshot:
+    """The snapshot with its offers as the arms have them."""
+    if not assigned:
+        return snapshot
+    return replace(snapshot, offers=patched(snapshot.offers, assigned, snapshot.experiments))
 
 
 def without_cards(decision: Decision) -> Decision:
@@ -59,10 +79,11 @@ def without_cards(decision: Decision) -> Decision:
 
 def judged(snapshot: Snapshot, drawn: Drawn) -> tuple[tuple[int, ...], tuple[Rejection, ...]]:
     """Which candidates this shopper may see, by their index, and why not the others."""
+    rules = rules_for(snapshot)
     left: list[int] = []
     refused: list[Rejection] = []
     for index, candidate in enumerate(drawn.candidates):
-        why_not = refusal(candidate, snapshot, PERSONAL_RULES) or drawn.last[index]
+        why_not = refusal(candidate, snapshot, rules) or drawn.last[index]
         if why_not is None:
             left.append(index)
         else:
@@ -118,7 +139,5 @@ def _picked(snapshot: Snapshot, drawn: Drawn, left: tuple[int, ...]) -> Pick:
 
 def _limit(snapshot: Snapshot) -> int:
     """Cards for this answer: what the placement shows, what is left of the budget, one where fewer are wanted."""
-    limit = limit_of(snapshot.request.placement, snapshot.request.limit)
-    if snapshot.courtesy.shown:
-        limit = min(limit, room(snapshot.courtesy, caps_of(snapshot), now=snapshot.now))
+    limit = min(limit_of(snapshot.request.placement, snapshot.request.limit), cards_left(snapshot))
     return min(limit, 1) if snapshot.preference == FEWER else limit

@@ -6,7 +6,7 @@ changes nothing.
 
 import logging
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from datetime import datetime
 
 from sqlalchemy.orm import Session
@@ -18,7 +18,7 @@ from shopify_upsell.jobs.queue import Job
 from shopify_upsell.ledger.booked import BookedLine, BookedOrder
 from shopify_upsell.ledger.store import booked_orders
 from shopify_upsell.ledger.tables import lock_orders
-from shopify_upsell.offers.offer import Offer, OfferDraft
+from shopify_upsell.offers.offer import Offer
 from shopify_upsell.offers.regret import CANCELLED, REFUNDED, UNDONE, RegretVerdict, regret_of
 from shopify_upsell.offers.regret_store import (
     OTHER_LINE,
@@ -31,7 +31,7 @@ from shopify_upsell.offers.regret_store import (
     regret_counts,
     taken_lines,
 )
-from shopify_upsell.offers.store import pause_offer, read_offer, save_offer
+from shopify_upsell.offers.store import pause_offer, read_offer
 
 log = logging.getLogger(__name__)
 
@@ -84,19 +84,17 @@ def judge_offers(session: Session, shop_id: ShopId, offer_ids: Iterable[OfferId]
     return opened
 
 
-def resume_offer(session: Session, shop_id: ShopId, incident_id: int, *, note: str, now: datetime) -> Offer:
-    """Show an offer again on the merchant's word. Lines taken from now on are counted anew.
+def settle_incident(session: Session, shop_id: ShopId, incident_id: int, *, note: str, now: datetime) -> Offer:
+    """Take the merchant's word that an offer may go on: lines taken from now on are counted anew.
+
+    It stays paused until it goes live again, which asks the launch checks (`launching.go_live`).
 
     Raises: NotFound for an unknown incident or an offer that is gone, InvalidInput without a note.
     """
     incident = acknowledge_incident(session, shop_id, incident_id, note=note, now=now)
     offer = read_offer(session, shop_id, incident.offer_id)
-    if offer.state != "paused":
-        return offer
-    same = {field.name: getattr(offer, field.name) for field in fields(OfferDraft)}
-    draft = OfferDraft(**same | {"state": "live"})
-    log.info("offer_resumed", extra={"shop_id": shop_id, "offer_id": offer.offer_id, "incident_id": incident_id})
-    return save_offer(session, shop_id, draft, now=now, offer_id=offer.offer_id)
+    log.info("incident_settled", extra={"shop_id": shop_id, "offer_id": offer.offer_id, "incident_id": incident_id})
+    return offer
 
 
 def _pause(session: Session, shop_id: ShopId, offer_id: OfferId, verdict: RegretVerdict, now: datetime) -> Incident:

@@ -5,7 +5,7 @@ question that was asked lately. What concerns a person is never remembered here.
 """
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from shopify_upsell.core import ProductId, ShopId, VariantId
 from shopify_upsell.customers.courtesy import Caps
 from shopify_upsell.customers.courtesy_store import rules_of
+from shopify_upsell.experiments.running import Assigned, RunningExperiment
 from shopify_upsell.ledger import store as ledger
 from shopify_upsell.ledger.catalog import Product
 from shopify_upsell.ledger.owned import ProductHealth
@@ -23,15 +24,21 @@ from shopify_upsell.ledger.ownership import product_health
 from shopify_upsell.matrix.companion import Companion
 from shopify_upsell.matrix.said import PairWord, blocks_in_force, pins_in_force
 from shopify_upsell.matrix.store import NEXT, WITH, Evidence, evidence_for, words_on
+from shopify_upsell.matrix.supply_store import supply_of
 from shopify_upsell.matrix.timing_store import timing_for
 from shopify_upsell.memory import ShortMemory
+from shopify_upsell.offers.acceptance_store import acceptance_for
+from shopify_upsell.offers.arms import patched
 from shopify_upsell.offers.costs import Costs
 from shopify_upsell.offers.drawing import Drawn, draw
 from shopify_upsell.offers.eligibility import FEWEST_SOLD
+from shopify_upsell.offers.experiment_store import running_experiments
+from shopify_upsell.offers.health import HealthLimits
 from shopify_upsell.offers.kinds.registry import PERSONAL_KINDS
 from shopify_upsell.offers.offer import Offer
-from shopify_upsell.offers.parts import SharedParts, part_of
-from shopify_upsell.offers.pipeline import ENGINE_VERSION
+from shopify_upsell.offers.parts import Part, SharedParts, part_of
+from shopify_upsell.offers.pipeline import ENGINE_VERSION, arms_of, as_assigned
+from shopify_upsell.offers.settings_store import read_settings_of
 from shopify_upsell.offers.snapshot import (
     CatalogProduct,
     CatalogVariant,
@@ -75,6 +82,15 @@ class Rulebook:
     caps: Caps
     throttles: tuple[ThrottledOffer, ...]
     costs: Costs
+    experiments: tuple[RunningExperiment, ...]
+    health_limits: HealthLimits
+    written: dict[str, Part] = field(default_factory=dict, compare=False)
+
+    def part(self, template: Snapshot) -> Part:
+        """The rulebook as it is stored with decisions, written once."""
+        if template.currency not in self.written:
+            self.written[template.currency] = part_of(part_to_json(template, "rulebook"))
+        return self.written[template.currency]
 
 
 @dataclass(frozen=True)
@@ -82,8 +98,13 @@ class Shelf:
     """What a question's answer reads of the shop: `template` is a snapshot of which only the person is missing."""
 
     template: Snapshot
-    parts: SharedParts
+    rules: Rulebook
     drawn: dict[object, Drawn] = field(default_factory=dict, compare=False)
+
+    @cached_property
+    def parts(self) -> SharedParts:
+        """The shared parts of every decision over this shelf, written when the first of them is stored."""
+        return SharedParts(self.rules.part(self.template), part_of(part_to_json(self.template, "shelf")))
 
     @cached_property
     def is_personal(self) -> bool:
@@ -91,13 +112,13 @@ class Shelf:
         return any(offer.kind in PERSONAL_KINDS for offer in self.template.offers)
 
     def draw(self, snapshot: Snapshot) -> Drawn:
-        """What is proposed for the snapshot's question, made once for all who ask it."""
-        asked = snapshot.request
+        """What is proposed for the snapshot's question, made once for all who ask it in the same arms."""
+        asked, assigned = snapshot.request, arms_of(snapshot)
         own = tuple(sorted(snapshot.owned.items())) if self.is_personal else ()
-        key = (asked.placement, asked.anchor_product_ids, asked.cart, asked.currency, own)
+        key = (asked.placement, asked.anchor_product_ids, asked.cart, asked.currency, own, assigned)
         known = self.drawn.get(key)
         if known is None:
-            known = draw(snapshot)
+            known = draw(as_assigned(snapshot, assigned))
             if len(self.drawn) < MOST_QUESTIONS:
                 self.drawn[key] = known
         return known
@@ -119,33 +140,36 @@ def resolved_request(session: Session, shop_id: ShopId, request: OfferRequest) -
 def shelf_for(
     session: Session, request: OfferRequest, *, now: datetime, shop: Shop, holdout_basis_points: int
 ) -> Shelf:
-    """What is known of the shop for a resolved request: remembered, or read in four queries."""
+    """What is known of the shop for a resolved request: remembered, or read in a dozen queries."""
     in_cart = tuple(sorted({line.product_id for line in request.cart if line.product_id is not None}))
-    key = (shop.shop_id, request.anchor_product_ids, in_cart, holdout_basis_points, shop.holdout_salt, shop.currency)
+    asked = (request.placement, request.anchor_product_ids, in_cart)
+    key = (shop.shop_id, asked, holdout_basis_points, shop.holdout_salt, shop.currency)
     memory: ShortMemory[object, Shelf] | None = _memory(session, shop.shop_id, "shelves", MOST_SHELVES)
     clock = time.monotonic()
     known = memory.find(key, clock=clock) if memory is not None else None
     if known is not None:
         return known
-    template = _read(session, request, now=now, shop=shop, holdout_basis_points=holdout_basis_points)
-    rulebook = part_of(part_to_json(template, "rulebook"))
-    shelf = Shelf(template, SharedParts(rulebook, part_of(part_to_json(template, "shelf"))))
+    rules = _rulebook(session, shop.shop_id)
+    shelf = Shelf(_read(session, request, rules, now=now, shop=shop, holdout_basis_points=holdout_basis_points), rules)
     if memory is not None:
         memory.keep(key, shelf, clock=clock)
     return shelf
 
 
-def _read(session: Session, request: OfferRequest, *, now: datetime, shop: Shop, holdout_basis_points: int) -> Snapshot:
-    rules = _rulebook(session, shop.shop_id)
+def _read(
+    session: Session, request: OfferRequest, rules: Rulebook, *, now: datetime, shop: Shop, holdout_basis_points: int
+) -> Snapshot:
+    concerned = tuple(offer for offer in _in_every_arm(rules) if _concerns(offer, request))
     anchors = request.anchor_product_ids
     kind = NEXT if placement_kind_of(request) == LATER else WITH
     evidence = _shortlisted(evidence_for(session, shop.shop_id, anchors, kind=kind), request)
-    offered = {*_companion_ids(evidence), *_listed_ids(rules.offers)}
+    offered = {*_companion_ids(evidence), *_listed_ids(concerned)}
     in_cart = {line.product_id for line in request.cart[:MOST_ANCHORS] if line.product_id is not None}
     products = ledger.products_by_id(
-        session, shop.shop_id, sorted({*anchors, *offered, *in_cart, *_gifts(session, shop.shop_id, rules.offers)})
+        session, shop.shop_id, sorted({*anchors, *offered, *in_cart, *_gifts(session, shop.shop_id, concerned)})
     )
     health = product_health(session, shop.shop_id, sorted(products))
+    supply = supply_of(session, shop.shop_id, products)
     words = _words_beside(session, shop.shop_id, request)
     return Snapshot(
         engine_version=ENGINE_VERSION,
@@ -155,13 +179,17 @@ def _read(session: Session, request: OfferRequest, *, now: datetime, shop: Shop,
         offers=rules.offers,
         matrix_version=evidence.version,
         companions=evidence.companions,
-        products={key: _catalog_product(product, health.get(key)) for key, product in products.items()},
+        products={
+            key: _catalog_product(product, health.get(key), supply.get(key)) for key, product in products.items()
+        },
         suppressions=(),
         holdout_salt=shop.holdout_salt,
         holdout_basis_points=holdout_basis_points,
         negative_edges=_negative_edges(words, offered, now),
         pins=tuple(sorted(pair for pair in pins_in_force(words) if pair[1] in offered)),
         costs=rules.costs,
+        experiments=rules.experiments,
+        health_limits=rules.health_limits,
         caps=rules.caps,
         throttles=rules.throttles,
         timing=tuple(
@@ -170,6 +198,27 @@ def _read(session: Session, request: OfferRequest, *, now: datetime, shop: Shop,
             if pair[1] in offered
         ),
         health=health,
+        acceptance=acceptance_for(session, shop.shop_id, {offer.offer_id for offer in rules.offers}, products),
+    )
+
+
+def _in_every_arm(rules: Rulebook) -> Iterator[Offer]:
+    """Offers as they are, and as each arm of a running experiment would have them."""
+    yield from rules.offers
+    for each in rules.experiments:
+        mine = tuple(offer for offer in rules.offers if offer.offer_id == each.offer_id)
+        for arm in each.arms:
+            yield from patched(mine, [Assigned(each.experiment_id, each.phase, arm.name)], [each])
+
+
+def _concerns(offer: Offer, request: OfferRequest) -> bool:
+    """Tell whether the question can lead to the offer at all, so that its products need to be known."""
+    if request.placement not in offer.placements:
+        return False
+    return (
+        offer.anchors is None
+        or offer.kind in PERSONAL_KINDS
+        or not {*offer.anchors}.isdisjoint(request.anchor_product_ids)
     )
 
 
@@ -188,7 +237,14 @@ def _rulebook(session: Session, shop_id: ShopId) -> Rulebook:
         lowered = tuple(
             ThrottledOffer(offer_id, state.level) for offer_id, state in sorted(rules.throttles.items()) if state.level
         )
-        known = Rulebook(live_offers(session, shop_id), rules.caps, lowered, read_costs(session, shop_id))
+        known = Rulebook(
+            offers=live_offers(session, shop_id),
+            caps=rules.caps,
+            throttles=lowered,
+            costs=read_costs(session, shop_id),
+            experiments=running_experiments(session, shop_id),
+            health_limits=read_settings_of(session, shop_id).health,
+        )
         if memory is not None:
             memory.keep(shop_id, known, clock=clock)
     return known
@@ -261,7 +317,7 @@ def _listed_ids(offers: Iterable[Offer]) -> set[ProductId]:
     return {product_id for offer in offers for product_id in offer.companions or ()}
 
 
-def _catalog_product(product: Product, health: ProductHealth | None) -> CatalogProduct:
+def _catalog_product(product: Product, health: ProductHealth | None, supply_days: float | None) -> CatalogProduct:
     return CatalogProduct(
         product_id=product.product_id,
         title=product.title,
@@ -290,5 +346,6 @@ def _catalog_product(product: Product, health: ProductHealth | None) -> CatalogP
         vendor=product.vendor,
         selling_plans=product.selling_plans,
         rating=health.rating if health else None,
+        supply_days=supply_days,
         refund_rate=health.refund_rate if health and health.sold >= FEWEST_SOLD else None,
     )

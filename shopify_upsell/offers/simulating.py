@@ -6,31 +6,19 @@ as the moments go by, so that the hundredth card is judged like one.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta, tzinfo
 
-from shopify_upsell.core import CustomerId, OrderId, ShopId
 from shopify_upsell.customers.courtesy import CAP_CODES, MONTH_HOURS, NOTHING_SHOWN, CourtesyState, spend
-from shopify_upsell.experiments.assignment import ALL_BASIS_POINTS, unit_interval
 from shopify_upsell.offers.candidate import Answer, Candidate, ChosenOffer, Rejection
 from shopify_upsell.offers.drawing import Drawn
 from shopify_upsell.offers.margin import contribution_of
 from shopify_upsell.offers.offer import Offer
+from shopify_upsell.offers.past_moments import PastMoment
 from shopify_upsell.offers.pipeline import decide_from
-from shopify_upsell.offers.snapshot import CartLine, OfferRequest, Snapshot
+from shopify_upsell.offers.snapshot import Snapshot
 from shopify_upsell.offers.worth import acceptance_of
-
-PRODUCT_PAGE, CART, AFTER = "theme/product_page", "theme/cart", "post_purchase/offer"
-
-PAGES_BEFORE = timedelta(minutes=5)
-PAGE_APART = timedelta(minutes=2)
-CART_BEFORE = timedelta(minutes=3)
-"""When the pages of an order are taken to have been open: each product two minutes after the one before, the last five
-minutes before the order, the cart three minutes before. Assumption: the ledger knows when orders were placed only."""
-
-MOST_PAGES = 10
-"""Product pages taken of one order: of a larger one the first lines."""
 
 MOST_EXAMPLES = 3
 
@@ -47,24 +35,6 @@ HONEST_LIMITS = (
     "Nobody reacts: a dismissal or an acceptance would change what comes after it.",
 )
 """What a simulation cannot know, told with every report."""
-
-
-@dataclass(frozen=True, slots=True)
-class PastOrder:
-    """An order as a basket: who, when, and its lines in order, without those that an offer of ours added."""
-
-    order_id: OrderId
-    ordered_at: datetime
-    customer_id: CustomerId | None
-    lines: tuple[CartLine, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class PastMoment:
-    """A moment at which a shopper could have been asked."""
-
-    at: datetime
-    request: OfferRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,30 +109,6 @@ class _Counts:
     examples: dict[str, list[Example]] = field(default_factory=dict)
     next_from: Counter[str] = field(default_factory=Counter)
     assumed: set[str] = field(default_factory=lambda: {"acceptance"})
-
-
-def moments_of(order: PastOrder, shop_id: ShopId, currency: str, placements: Iterable[str]) -> list[PastMoment]:
-    """Derive the moments of an order at which a shopper could have been asked, the earliest first.
-
-    Each product's page with what was in the cart by then, the cart with everything, and the page after paying.
-    """
-    lines, served = order.lines, frozenset(placements)
-    moments: list[PastMoment] = []
-    pages = lines[:MOST_PAGES] if PRODUCT_PAGE in served else ()
-    for place, line in enumerate(pages):
-        at = order.ordered_at - PAGES_BEFORE - PAGE_APART * (len(pages) - 1 - place)
-        moments.append(PastMoment(at, _asked(order, shop_id, currency, PRODUCT_PAGE, (line,), lines[:place])))
-    if CART in served and lines:
-        at = order.ordered_at - CART_BEFORE
-        moments.append(PastMoment(at, _asked(order, shop_id, currency, CART, lines, lines)))
-    if AFTER in served and lines:
-        moments.append(PastMoment(order.ordered_at, _asked(order, shop_id, currency, AFTER, lines, lines)))
-    return moments
-
-
-def is_sampled(seed: int, unit: str, share_basis_points: int) -> bool:
-    """Tell whether a shopper is in the sample: the same ones for the same seed, always all of their orders."""
-    return unit_interval(f"simulate:{seed}", unit) * ALL_BASIS_POINTS < share_basis_points
 
 
 class Rehearsal:
@@ -260,28 +206,6 @@ class Rehearsal:
         newest = max((state.session_last_at for state in self._states.values()), default=0)
         oldest = newest - STATE_LIFE.total_seconds()
         self._states = {unit: state for unit, state in self._states.items() if state.session_last_at >= oldest}
-
-
-def _asked(
-    order: PastOrder,
-    shop_id: ShopId,
-    currency: str,
-    placement: str,
-    beside: Sequence[CartLine],
-    cart: tuple[CartLine, ...],
-) -> OfferRequest:
-    anchors = tuple(dict.fromkeys(line.product_id for line in beside if line.product_id is not None))
-    guest = None if order.customer_id is not None else f"order-{order.order_id}"
-    return OfferRequest(
-        shop_id=shop_id,
-        placement=placement,
-        anchor_product_ids=anchors,
-        cart=cart,
-        customer_id=order.customer_id,
-        visitor_id=guest,
-        currency=currency or None,
-        reference_id=f"order-{order.order_id}" if placement == AFTER else None,
-    )
 
 
 def _struck(answer: Answer, offer: Offer) -> dict[str, Rejection]:

@@ -16,6 +16,7 @@ from shopify_upsell.customers.preferences import ALL
 from shopify_upsell.customers.shopper import ANONYMOUS, Shopper
 from shopify_upsell.customers.subjects import subjects_of
 from shopify_upsell.customers.suppression import Suppression
+from shopify_upsell.experiments.running import RunningExperiment
 from shopify_upsell.ledger.catalog import SellingPlan
 from shopify_upsell.ledger.owned import OwnedProduct, ProductHealth
 from shopify_upsell.matrix.companion import Companion
@@ -24,6 +25,7 @@ from shopify_upsell.matrix.timed import TimingWord
 from shopify_upsell.money import Money
 from shopify_upsell.offers.costs import ASSUMED_COSTS, Costs
 from shopify_upsell.offers.discounts import ActiveDiscount
+from shopify_upsell.offers.health import DEFAULT_HEALTH_LIMITS, HealthLimits
 from shopify_upsell.offers.offer import Offer
 from shopify_upsell.offers.timing import IN_HAND, JUST_BOUGHT, LATER
 
@@ -175,7 +177,8 @@ class Snapshot:
     `throttles` what lowers them now. `timing`: words on pairs of anchors and
     companions. `pins`: pairs (anchor, companion) that the merchant wants first. `courtesy`: what the shopper
     was shown under all their names. `owned`: what the customer has, of the products in question. `lost_race`: other
-    pages of the shopper took the last of the budget while this one decided.
+    pages of the shopper took the last of the budget while this one decided. `unit`: the name that the person is known
+    by in experiments, None for the best known of the request.
     """
 
     engine_version: str
@@ -205,6 +208,9 @@ class Snapshot:
     courtesy: CourtesyState = NOTHING_SHOWN
     owned: Mapping[ProductId, OwnedProduct] = field(default_factory=dict)
     lost_race: bool = False
+    experiments: tuple[RunningExperiment, ...] = ()
+    health_limits: HealthLimits = DEFAULT_HEALTH_LIMITS
+    unit: str | None = None
 
     @property
     def placement_kind(self) -> str:

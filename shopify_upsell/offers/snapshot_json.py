@@ -18,12 +18,12 @@ from shopify_upsell.offers.snapshot import OfferRequest, Snapshot
 
 Document = TypeVar("Document")
 
-ANSWER_FIELDS = ("chosen", "would_have_shown", "refused", "unit", "is_holdout", "gate", "next_at")
+ANSWER_FIELDS = ("chosen", "would_have_shown", "refused", "unit", "is_holdout", "gate", "next_at", "assigned")
 
 
 RULEBOOK_FIELDS = (
-    "currency", "holdout_salt", "holdout_basis_points", "offers", "costs", "discounts", "knows_discounts", "caps",
-    "throttles",
+    "currency", "offers", "costs", "discounts", "knows_discounts", "caps", "throttles", "experiments",
+    "health_limits",
 )  # fmt: skip
 """What is the same for a whole shop until its merchant changes something."""
 

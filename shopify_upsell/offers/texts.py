@@ -59,6 +59,25 @@ WHY = {
 }
 
 
+GREETINGS = {
+    "en": {"with_name": "{first_name}, this may suit you", "without_name": "This may suit you"},
+    "de": {"with_name": "{first_name}, das könnte passen", "without_name": "Das könnte passen"},
+}
+"""The place in braces is filled in the shopper's own browser: the name never comes to our server."""
+
+FACTS = {
+    "en": {
+        "bought_once": "You have bought this once in the last two years",
+        "bought_often": "You have bought this {count} times in the last two years",
+    },
+    "de": {
+        "bought_once": "Sie haben das in den letzten zwei Jahren einmal gekauft",
+        "bought_often": "Sie haben das in den letzten zwei Jahren {count}-mal gekauft",
+    },
+}
+"""Two years: as far back as a decision looks at what somebody owns, so that the number is the whole truth of it."""
+
+
 def headline_of(kind: str, placement: str, locale: str | None) -> str:
     """Title of a card. After a purchase it speaks of the order, for every kind."""
     key = AFTER_PURCHASE if placement.startswith(AFTER_PURCHASE + "/") else kind
@@ -68,6 +87,17 @@ def headline_of(kind: str, placement: str, locale: str | None) -> str:
 def reason_of(reason_code: str, locale: str | None) -> str:
     """The one reason on a card, in the shopper's language if we speak it."""
     return _text(WHY, reason_code, locale)
+
+
+def greeting_of(locale: str | None) -> dict[str, str]:
+    """How a card may greet somebody who agreed to it: with a place for the first name, and without."""
+    return {key: _text(GREETINGS, key, locale) for key in ("with_name", "without_name")}
+
+
+def fact_of(order_count: int, locale: str | None) -> str:
+    """What the shopper's own orders say about a product. Units: orders that hold it, at least one."""
+    key = "bought_once" if order_count == 1 else "bought_often"
+    return _text(FACTS, key, locale).format(count=order_count)
 
 
 def _text(texts: dict[str, dict[str, str]], key: str, locale: str | None) -> str:

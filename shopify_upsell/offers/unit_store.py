@@ -8,8 +8,9 @@ import hashlib
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import BigInteger, ForeignKey, Index, Text, delete, select, text, update
+from sqlalchemy import BigInteger, ForeignKey, Index, Text, bindparam, delete, select, text, update
 from sqlalchemy.orm import Mapped, Session, aliased, mapped_column
 
 from shopify_upsell.core import CustomerId, ShopId
@@ -62,17 +63,36 @@ def unit_for(session: Session, shop_id: ShopId, subjects: Sequence[str]) -> str 
     """
     if not subjects:
         return None
+    asked = {"its_shop": shop_id, "one": subjects[0], "other": subjects[-1]}
+    first: str | None = session.connection().execute(FIRST_MET, asked).scalar()
+    return first or subjects[0]
+
+
+def _first_met() -> Any:
     link, other = aliased(UnitLinkRow), aliased(UnitLinkRow)
     same = (other.shop_id == link.shop_id) & (other.person_id == link.person_id)
-    first = (
+    names = [bindparam("one", type_=Text), bindparam("other", type_=Text)]
+    return (
         select(other.subject)
         .select_from(link)
         .join(other, same)
-        .where(link.shop_id == shop_id, link.subject.in_(subjects), other.met_at.is_not(None))
+        .where(
+            link.shop_id == bindparam("its_shop", type_=BigInteger), link.subject.in_(names), other.met_at.is_not(None)
+        )
         .order_by(other.met_at, other.subject)
         .limit(1)
     )
-    return session.scalar(first) or subjects[0]
+
+
+FIRST_MET = _first_met()
+"""Built once: building it takes longer than running it."""
+
+
+def person_names(session: Session, shop_id: ShopId, subject: str) -> tuple[str, ...]:
+    """Every name that the person with this name is known by, this one included."""
+    people = people_of(session, shop_id, [subject])
+    found = {name for names in subjects_by_person(session, shop_id, people.values()).values() for name in names}
+    return tuple(sorted(found | {subject}))
 
 
 def hold_units(session: Session, shop_id: ShopId) -> None:

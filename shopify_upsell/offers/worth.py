@@ -13,7 +13,7 @@ from shopify_upsell.core import OfferId, ProductId
 from shopify_upsell.matrix.timed import PRIOR_TIME
 from shopify_upsell.offers.candidate import Candidate
 from shopify_upsell.offers.margin import contribution_of, ranking_margin
-from shopify_upsell.offers.personal import pair_moment
+from shopify_upsell.offers.moments import pair_moment
 from shopify_upsell.offers.snapshot import AcceptanceCount, Snapshot
 from shopify_upsell.offers.timing import OPEN
 
@@ -37,19 +37,23 @@ does not put a bad companion before a good one."""
 
 WORTH_DIGITS = 9
 
+OWN, MIDDLE, NOTHING_KNOWN = "own", "middle", "nothing_known"
+BASES = (OWN, MIDDLE, NOTHING_KNOWN)
+"""What a margin rests on: the known cost of the candidate's own goods, the middle of those of the other candidates, or
+nothing, so that every candidate counts alike."""
+
 
 @dataclass(frozen=True, slots=True)
 class Valuation:
     """What a candidate is expected to bring, the same for every shopper, and what that rests on.
 
-    Units: `acceptance` 0 to 1 of the cards shown; `margin` minor units left by one that is taken. `is_margin_known`:
-    the goods' cost is known, else the middle of the other candidates stands there. `counted`: cards that were shown
-    and taken, None before the first.
+    Units: `acceptance` 0 to 1 of the cards shown; `margin` minor units left by one that is taken. `basis`: one of
+    `BASES`. `counted`: cards that were shown and taken, None before the first.
     """
 
     acceptance: float
     margin: int
-    is_margin_known: bool
+    basis: str
     counted: AcceptanceCount | None = None
 
     @property
@@ -73,13 +77,13 @@ def valuations_of(candidates: Sequence[Candidate], snapshot: Snapshot) -> list[V
     """
     margins = [ranking_margin(contribution_of(one, snapshot)) for one in candidates]
     known = [margin for margin in margins if margin is not None]
-    middle = max(median_low(known), 1) if known else 1
+    middle, basis = (max(median_low(known), 1), MIDDLE) if known else (1, NOTHING_KNOWN)
     counts = {(one.offer_id, one.product_id): one for one in snapshot.acceptance}
     return [
         Valuation(
             acceptance=acceptance_of(one, counts),
             margin=max(middle if margin is None else margin, 0),
-            is_margin_known=margin is not None,
+            basis=basis if margin is None else OWN,
             counted=counts.get(_card(one)),
         )
         for one, margin in zip(candidates, margins, strict=True)

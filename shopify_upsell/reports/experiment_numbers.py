@@ -11,7 +11,7 @@ from shopify_upsell.experiments.estimators import DIVISORS_PER_UNIT, PER_DIVISOR
 from shopify_upsell.experiments.guardrails import NOT_ENOUGH_DATA, Guardrail, GuardrailReading, judge
 from shopify_upsell.experiments.kinds import CONTROL, ExperimentPlan
 from shopify_upsell.experiments.kinds import MARGIN as MARGIN_METRIC
-from shopify_upsell.experiments.moments import NO_UNITS
+from shopify_upsell.experiments.moments import NO_UNITS, Moments
 from shopify_upsell.experiments.multiplicity import benjamini_hochberg
 from shopify_upsell.experiments.shortage import NotEnoughData
 from shopify_upsell.experiments.srm import RatioCheck, alarmed_platforms, chi_square_p, see_totals
@@ -140,19 +140,36 @@ def _guarded(rail: Guardrail, arms: ByArm, arm: str, expected_units: int) -> Gua
         return GuardrailReport(rail.metric, NOT_MEASURED, rail.margin)
     measure, metric = GUARDED[rail.metric]
     treated, control = (arms.get(name, {}).get(measure, NO_UNITS) for name in (arm, CONTROL))
-    pair = estimate(treated, metric), estimate(control, metric)
-    if isinstance(pair[0], NotEnoughData) or isinstance(pair[1], NotEnoughData):
+    pair = _mean_and_variance(treated, metric), _mean_and_variance(control, metric)
+    if pair[0] is None or pair[1] is None:
         return GuardrailReport(rail.metric, NOT_ENOUGH_DATA, rail.margin)
     reading = GuardrailReading(
-        control=pair[1].value,
-        treatment=pair[0].value,
-        error=(pair[0].variance + pair[1].variance) ** 0.5,
+        control=pair[1][0],
+        treatment=pair[0][0],
+        error=(pair[0][1] + pair[1][1]) ** 0.5,
         units=treated.n + control.n,
         fewest_units=min(treated.n, control.n),
     )
     found = judge(rail, reading, expected_units=expected_units)
     bounds = [bound if isfinite(bound) else None for bound in (found.at_least, found.at_most)]
     return GuardrailReport(rail.metric, found.verdict, found.margin, found.harm, bounds[0], bounds[1])
+
+
+def _mean_and_variance(arm: Moments, metric: Metric) -> tuple[float, float] | None:
+    """An arm's mean and the variance of it; None while there is none.
+
+    A rate that has not moved from 0 (or 1) is not known without error: one more of each kind is added for the error.
+    Without it a control in which nobody ever returns anything would hide every harm.
+    Source: Agresti and Caffo 2000, The American Statistician 54.
+    """
+    found = estimate(arm, metric)
+    if not isinstance(found, NotEnoughData):
+        return found.value, found.variance
+    y, d = arm.total(metric.top), arm.n if metric.bottom is None else arm.total(metric.bottom)
+    if found.code != "no_variation" or not 0 <= y <= d or not d:
+        return None
+    share = (y + 1) / (d + 2)
+    return y / d, share * (1 - share) / d
 
 
 def _p(found: Effect) -> float:

@@ -6,28 +6,17 @@ one record a person, experiment and phase. A decision counted twice, or in anoth
 
 import logging
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
-from sqlalchemy import Row, or_, select
+from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
-from shopify_upsell.core import CustomerId, DecisionId, NotFound, OfferId, ShopId
+from shopify_upsell.core import CustomerId, ShopId
 from shopify_upsell.database import Database, bind_shop
-from shopify_upsell.experiments.layers import HOLDOUT, HOLDOUT_ID, OPEN, quarter_of
-from shopify_upsell.experiments.running import arms_for
 from shopify_upsell.jobs.queue import Job
 from shopify_upsell.ledger.tables import KNOWN_ORDER, OrderRow, batches
-from shopify_upsell.offers.arms import placements_of
 from shopify_upsell.offers.candidate import POST_PURCHASE, POST_PURCHASE_LIFETIME
-from shopify_upsell.offers.counterfactual import ShownByArm, is_triggered, served_differences, shown_by_arm
-from shopify_upsell.offers.decisions import DecisionRow, read_decision
-from shopify_upsell.offers.experiment_store import DRAFT, Experiment, experiments_in
-from shopify_upsell.offers.shelving import FRESH_SECONDS
-from shopify_upsell.offers.snapshot import OfferRequest, Snapshot
-from shopify_upsell.offers.snapshot_json import request_from_json
-from shopify_upsell.offers.store import all_offers
+from shopify_upsell.offers.decisions import DecisionRow
 from shopify_upsell.offers.unit_store import Sighting, cart_subject, hold_units, people_of
 from shopify_upsell.reports.measures import Totals
 from shopify_upsell.reports.outcome_store import (
@@ -40,14 +29,18 @@ from shopify_upsell.reports.outcome_store import (
     records_of_people,
     set_counted_until,
 )
-from shopify_upsell.reports.outcomes import join_people, measure_people
+from shopify_upsell.reports.outcomes import join_people, measure_dismissed, measure_people
+from shopify_upsell.reports.triggers import DecisionReader, Exposure, Seen
 
 log = logging.getLogger(__name__)
 
 Write = Callable[[Session], None]
 
-OVERLAP = timedelta(minutes=10)
-"""Decisions read again each time: one is stored some seconds after it was made, minutes where a database was down."""
+OVERLAP = timedelta(minutes=2)
+"""Decisions read again each time: one is stored some seconds after it was made."""
+
+SWEEP = timedelta(hours=25)
+"""Decisions read again once a day, for those that were stored later than that."""
 
 FIRST_LOOK = timedelta(days=90)
 """How far back the first count goes: as long as decisions are kept."""
@@ -55,35 +48,6 @@ FIRST_LOOK = timedelta(days=90)
 DECISIONS_AT_ONCE = 500
 MOST_AT_ONCE = 20_000
 """Decisions a job counts before it lets others work; the next run goes on."""
-
-SETTLING = timedelta(seconds=2 * FRESH_SECONDS)
-"""A process may decide for some seconds by what it remembers: nobody counts for an experiment before it is over."""
-
-
-@dataclass(frozen=True, slots=True)
-class Exposure:
-    """A trigger: experiment (0 is the holdout), phase (for it the quarter), and the arm the unit was assigned."""
-
-    experiment_id: int
-    phase: int
-    arm: str
-
-
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """One decision as counting sees it. `differences`: fields that arms served unlike though they may not."""
-
-    unit: str
-    at: datetime
-    request: OfferRequest
-    exposures: tuple[Exposure, ...]
-    differences: tuple[tuple[Exposure, tuple[str, ...]], ...] = ()
-
-    @property
-    def sighting(self) -> Sighting:
-        """The names that were seen together."""
-        cart = (cart_subject(self.request.cart_token),) if self.request.cart_token else ()
-        return Sighting(tuple(dict.fromkeys((self.unit, *self.request.subjects, *cart))), self.unit, self.at)
 
 
 class ExposureCount:
@@ -96,7 +60,7 @@ class ExposureCount:
         """Count what is new; return the write that remembers up to when."""
         with self._database.read() as session:
             bind_shop(session, job.shop_id)
-            place = start_of(session, job.shop_id, job.now)
+            place = start = start_of(session, job.shop_id, job.now)
         for _ in range(MOST_AT_ONCE // DECISIONS_AT_ONCE):
             with self._database.read() as session:
                 bind_shop(session, job.shop_id)
@@ -109,6 +73,9 @@ class ExposureCount:
                 break
             place = following
         until = place[0]
+        with self._database.write() as session:
+            bind_shop(session, job.shop_id)
+            measure_dismissed(session, job.shop_id, since=start[0])
 
         def write(session: Session) -> None:
             set_counted_until(session, job.shop_id, until)
@@ -118,12 +85,14 @@ class ExposureCount:
 
 def count_exposures(session: Session, shop_id: ShopId, *, now: datetime, since: datetime | None = None) -> int:
     """Count everything from `since`, or from where counting stopped, in one transaction. Returns decisions read."""
-    place: tuple[datetime, str] | None = (since, "") if since is not None else start_of(session, shop_id, now)
+    start = (since, "") if since is not None else start_of(session, shop_id, now)
+    place: tuple[datetime, str] | None = start
     count = 0
     while place is not None:
         seen, place = read_page(session, shop_id, place)
         take_seen(session, shop_id, seen)
         count += len(seen)
+    measure_dismissed(session, shop_id, since=start[0])
     set_counted_until(session, shop_id, now)
     return count
 
@@ -131,7 +100,9 @@ def count_exposures(session: Session, shop_id: ShopId, *, now: datetime, since: 
 def start_of(session: Session, shop_id: ShopId, now: datetime) -> tuple[datetime, str]:
     """Where to begin reading."""
     until = counted_until(session, shop_id)
-    return (now - FIRST_LOOK if until is None else until - OVERLAP, "")
+    if until is None:
+        return (now - FIRST_LOOK, "")
+    return (until - (SWEEP if until.date() < now.date() else OVERLAP), "")
 
 
 def read_page(
@@ -149,7 +120,7 @@ def read_page(
         .limit(DECISIONS_AT_ONCE)
     )  # fmt: skip
     found = session.execute(wanted).all()
-    reader = _Reader(session, shop_id, found)
+    reader = DecisionReader(session, shop_id, found)
     seen = [reader.seen(each) for each in found if each.unit is not None]
     is_last = len(found) < DECISIONS_AT_ONCE
     return seen, None if is_last else (found[-1].decided_at, found[-1].decision_id)
@@ -160,101 +131,15 @@ def take_seen(session: Session, shop_id: ShopId, seen: Sequence[Seen]) -> None:
     if not seen:
         return
     hold_units(session, shop_id)
-    people = join_people(session, shop_id, [each.sighting for each in seen])
-    people |= join_people(session, shop_id, _orders_of_carts(session, shop_id, people))
-    people = people_of(session, shop_id, people)
-    _put_records(session, shop_id, seen, people)
+    named = join_people(session, shop_id, [each.sighting for each in seen])
+    told = join_people(session, shop_id, _orders_of_carts(session, shop_id, named.new_subjects))
+    people = people_of(session, shop_id, {*named.person_by_subject, *told.person_by_subject})
+    changed = _put_records(session, shop_id, seen, people)
     _put_differences(session, shop_id, seen)
-    measure_people(session, shop_id, people.values())
-
-
-class _Reader:
-    """Reads a page of decisions. Holds what was counted of their units before, so that little is replayed."""
-
-    def __init__(self, session: Session, shop_id: ShopId, page: Sequence[Any]) -> None:
-        self._session, self._shop_id = session, shop_id
-        self._experiments = [one for one in experiments_in(session, shop_id) if one.state != DRAFT]
-        people = people_of(session, shop_id, {row.unit for row in page if row.unit is not None})
-        held = {(one.person_id, one.experiment_id, one.phase): one for one in
-                records_of_people(session, shop_id, people.values())}  # fmt: skip
-        self._people, self._held = people, held
-        self._offers = {offer.offer_id: offer for offer in all_offers(session, shop_id)}
-
-    def seen(self, row: Any) -> Seen:
-        """What a decision means for its unit."""
-        running = [one for one in self._experiments if self._may_matter(row, one)]
-        decision = _Decision(self._session, self._shop_id, row, running)
-        exposures, differences = [], []
-        for each in self._assigned(row, decision):
-            if self._is_known(row, each):
-                continue
-            if decision.triggers(each.experiment_id):
-                exposures.append(each)
-                found = decision.differences(each.experiment_id)
-                differences += [(each, found)] if found else []
-        return Seen(row.unit, row.decided_at, decision.request, tuple(exposures), tuple(differences))
-
-    def _may_matter(self, row: Any, experiment: Experiment) -> bool:
-        """Tell whether the experiment ran, and its offer may appear where the decision was asked for."""
-        ran = experiment.ran_at(row.decided_at) and experiment.ran_at(row.decided_at - SETTLING)
-        offer = self._offers.get(OfferId(experiment.running.offer_id))
-        return ran and offer is not None and row.placement in placements_of(offer, experiment.running.arms)
-
-    def _assigned(self, row: Row[Any], decision: "_Decision") -> list[Exposure]:
-        holdout = Exposure(HOLDOUT_ID, quarter_of(row.decided_at), HOLDOUT if row.is_holdout else OPEN)
-        return [holdout, *(Exposure(one.experiment_id, one.phase, one.arm) for one in decision.assigned)]
-
-    def _is_known(self, row: Row[Any], exposure: Exposure) -> bool:
-        """Tell whether the unit was triggered before, in the same arm: then this decision adds nothing."""
-        person = self._people.get(row.unit)
-        held = None if person is None else self._held.get((person, exposure.experiment_id, exposure.phase))
-        return held is not None and held.arm == exposure.arm and held.first_at <= row.decided_at
-
-
-class _Decision:
-    """One stored decision and, where it is needed, what each arm would have answered. Replays happen once."""
-
-    def __init__(self, session: Session, shop_id: ShopId, row: Row[Any], running: Sequence[Experiment]) -> None:
-        self._session, self._shop_id, self._row = session, shop_id, row
-        self._running = {one.experiment_id: one.running for one in running}
-        self.request = request_from_json(row.inputs)
-        self.assigned = arms_for(self._running.values(), row.unit, is_holdout=row.is_holdout)
-        self._shown: dict[int, ShownByArm] = {}
-        self._snapshot: Snapshot | None = None
-
-    def triggers(self, experiment_id: int) -> bool:
-        """Tell whether any arm would have shown what the experiment is about."""
-        if experiment_id == HOLDOUT_ID:
-            # Whoever is held out gets the offers as written; an arm may show one where those show none.
-            return self._row.offer_count > 0 or any(is_triggered(self._arms(number)) for number in self._running)
-        return is_triggered(self._arms(experiment_id))
-
-    def differences(self, experiment_id: int) -> tuple[str, ...]:
-        """Fields in which the arms' offers differ though they may not."""
-        if experiment_id == HOLDOUT_ID:
-            return ()
-        return served_differences(self._running[experiment_id].kind, self._arms(experiment_id))
-
-    def _arms(self, experiment_id: int) -> ShownByArm:
-        if experiment_id not in self._shown:
-            experiment = self._running[experiment_id]
-            others = [one for number, one in self._running.items() if number != experiment_id]
-            snapshot = self._whole()
-            is_gone = snapshot is None
-            self._shown[experiment_id] = (
-                {} if is_gone or snapshot is None else shown_by_arm(snapshot, experiment, others, self.assigned)
-            )
-        return self._shown[experiment_id]
-
-    def _whole(self) -> Snapshot | None:
-        """The stored snapshot; None when a part of it has been retired."""
-        if self._snapshot is None:
-            try:
-                decision_id = DecisionId(self._row.decision_id)
-                self._snapshot = read_decision(self._session, self._shop_id, decision_id).inputs
-            except NotFound:
-                log.warning("exposure_not_replayed", extra={"shop_id": self._shop_id})
-        return self._snapshot
+    # A new name may bring orders along, and whoever was joined with somebody amounts to nothing until measured.
+    changed |= {people[name] for name in named.new_subjects | told.new_subjects}
+    changed |= {*named.moved.values(), *told.moved.values()} & set(people.values())
+    measure_people(session, shop_id, changed)
 
 
 def _orders_of_carts(session: Session, shop_id: ShopId, people: Iterable[str]) -> list[Sighting]:
@@ -272,7 +157,8 @@ def _orders_of_carts(session: Session, shop_id: ShopId, people: Iterable[str]) -
     return found
 
 
-def _put_records(session: Session, shop_id: ShopId, seen: Sequence[Seen], people: dict[str, int]) -> None:
+def _put_records(session: Session, shop_id: ShopId, seen: Sequence[Seen], people: dict[str, int]) -> set[int]:
+    """Write who was triggered. Returns the persons whose records changed."""
     held = {one.unit_key: one for one in records_of_people(session, shop_id, people.values())}
     after: dict[tuple[int, int, int], UnitRecord] = {}
     for each in seen:
@@ -283,6 +169,7 @@ def _put_records(session: Session, shop_id: ShopId, seen: Sequence[Seen], people
             if known is None or _identity(joined) != _identity(known):
                 after[record.unit_key] = joined
     put_changes(session, shop_id, [Change(held.get(key), record) for key, record in after.items()])
+    return {record.person_id for record in after.values()}
 
 
 def _record(seen: Seen, exposure: Exposure, person_id: int) -> UnitRecord:

@@ -138,10 +138,11 @@ def claim(treated: Moments, control: Moments, *, critical: float, prior: KappaPr
     Shape: y of both is money kept, d of the treated arm attributed money. Units: `critical` in standard errors.
     """
     claimed = treated.total("d")
-    found = calibrate(treated, control, alpha=nominal_alpha(critical))
+    alpha = nominal_alpha(critical)
+    found = calibrate(treated, control, alpha=alpha)
     if isinstance(found, NotEnoughData):
         return Claim(claimed, missing=missing_of(found))
-    return _claim(claimed, found, shown_kappa(found, prior))
+    return _claim(claimed, found, shown_kappa(found, prior, alpha=alpha))
 
 
 def nominal_alpha(critical: float) -> float:

@@ -48,7 +48,7 @@ from shopify_upsell.reports.experiment_numbers import (
     ratio_report,
 )
 from shopify_upsell.reports.incremental import is_past_unbalanced
-from shopify_upsell.reports.measures import ByMeasure, added, moments_of
+from shopify_upsell.reports.measures import Totals, moments_of
 from shopify_upsell.reports.outcome_store import (
     arm_totals,
     put_notes,
@@ -231,11 +231,11 @@ def _mature_arms(session: Session, shop_id: ShopId, experiment: Experiment, now:
     """Sums of the units whose measuring time is over: a short window may not win for being short."""
     days = experiment.plan.horizon_days
     until = now - timedelta(days=days) + timedelta(microseconds=1)
-    arms: dict[str, ByMeasure] = {}
+    arms: dict[str, list[Totals]] = {}
     for record in records_in(session, shop_id, experiment.experiment_id, experiment.running.phase, until=until):
         if is_mature(record.first_at, now, days):
-            arms[record.arm] = added(arms.get(record.arm, {}), moments_of(record.totals))
-    return arms
+            arms.setdefault(record.arm, []).append(record.totals)
+    return {arm: moments_of(units) for arm, units in arms.items()}
 
 
 def _z_values(standing: Standing, arm: str) -> list[float]:

@@ -4,12 +4,12 @@ Comes in: a unit's totals since its trigger, and from the 28 days before. Goes o
 that statistics need. A new measure is one entry in `MEASURES`.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from types import MappingProxyType
 
-from shopify_upsell.experiments.moments import NO_UNITS, Moments, UnitTotals, of_unit
+from shopify_upsell.experiments.moments import NO_UNITS, Moments, UnitTotals, of_units
 
 PRIOR_PERIOD = timedelta(days=28)
 """How much of a customer's past is compared. Source: measurement specification 3.3."""
@@ -74,9 +74,10 @@ MEASURES: Mapping[str, Callable[[Totals], UnitTotals]] = MappingProxyType(
 ByMeasure = Mapping[str, Moments]
 
 
-def moments_of(totals: Totals) -> dict[str, Moments]:
-    """The moments of one unit, by measure."""
-    return {name: of_unit(read(totals)) for name, read in MEASURES.items()}
+def moments_of(units: Iterable[Totals]) -> dict[str, Moments]:
+    """The moments of some units, by measure."""
+    listed = list(units)
+    return {name: of_units(map(read, listed)) for name, read in MEASURES.items()}
 
 
 def added(first: ByMeasure, second: ByMeasure) -> dict[str, Moments]:

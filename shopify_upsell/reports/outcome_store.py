@@ -129,14 +129,7 @@ def put_changes(session: Session, shop_id: ShopId, changes: Sequence[Change]) ->
     """Write units and, by the same differences, the statistics of their arms. The caller holds the units."""
     kept: dict[tuple[int, int, int], UnitRecord] = {}
     gone: set[tuple[int, int, int]] = set()
-    sums: dict[tuple[int, int, str], tuple[int, ByMeasure]] = {}
     for change in changes:
-        for record, sign in ((change.before, -1), (change.after, 1)):
-            if record is not None:
-                crossed, moments = sums.get(record.arm_key, (0, {}))
-                merge = added if sign > 0 else taken
-                merged = merge(moments, moments_of(record.totals))
-                sums[record.arm_key] = (crossed + sign * int(record.is_crossed), merged)
         if change.before is not None:
             gone.add(change.before.unit_key)
         if change.after is not None:
@@ -144,7 +137,7 @@ def put_changes(session: Session, shop_id: ShopId, changes: Sequence[Change]) ->
     for key in sorted(gone - kept.keys()):
         session.execute(_delete_unit(shop_id, *key))
     put_rows(session, shop_id, ExperimentUnitRow, [_values(shop_id, kept[key]) for key in sorted(kept)])
-    _add_sums(session, shop_id, sums)
+    _add_sums(session, shop_id, _differences(changes))
 
 
 def arm_totals(session: Session, shop_id: ShopId, experiment_id: int, phase: int) -> dict[str, ArmTotals]:
@@ -236,6 +229,22 @@ def _delete_unit(shop_id: ShopId, experiment_id: int, phase: int, person_id: int
         row.phase == phase,
         row.person_id == person_id,
     )
+
+
+def _differences(changes: Sequence[Change]) -> dict[tuple[int, int, str], tuple[int, ByMeasure]]:
+    """By how much the crossed units and the sums of each arm change."""
+    came: dict[tuple[int, int, str], list[UnitRecord]] = {}
+    went: dict[tuple[int, int, str], list[UnitRecord]] = {}
+    for change in changes:
+        for record, side in ((change.before, went), (change.after, came)):
+            if record is not None:
+                side.setdefault(record.arm_key, []).append(record)
+    found: dict[tuple[int, int, str], tuple[int, ByMeasure]] = {}
+    for key in came.keys() | went.keys():
+        more, less = came.get(key, []), went.get(key, [])
+        crossed = sum(one.is_crossed for one in more) - sum(one.is_crossed for one in less)
+        found[key] = (crossed, taken(moments_of(one.totals for one in more), moments_of(one.totals for one in less)))
+    return found
 
 
 def _delete_arm(shop_id: ShopId, experiment_id: int, phase: int, arm: str) -> Any:

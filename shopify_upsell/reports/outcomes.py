@@ -24,6 +24,7 @@ from shopify_upsell.offers.experiment_store import experiments_in
 from shopify_upsell.offers.unit_store import (
     CART,
     CUSTOMER,
+    Linked,
     Sighting,
     cart_subject,
     forget_unit,
@@ -73,11 +74,12 @@ def measure_orders(session: Session, shop_id: ShopId, order_ids: Collection[Orde
     known = people_of(session, shop_id, {name for names in named for name in names})
     # Only a known cart says something new: whose it was. The orders of a known customer are found by the customer.
     told = [Sighting(names) for names in named if names and names[0] in known and names[0].startswith(CART)]
-    people = join_people(session, shop_id, told)
-    return measure_people(session, shop_id, {*people.values(), *known.values()})
+    linked = join_people(session, shop_id, told)
+    people = {linked.moved.get(person, person) for person in known.values()}
+    return measure_people(session, shop_id, {*people, *linked.person_by_subject.values()})
 
 
-def join_people(session: Session, shop_id: ShopId, sightings: Iterable[Sighting]) -> dict[str, int]:
+def join_people(session: Session, shop_id: ShopId, sightings: Iterable[Sighting]) -> Linked:
     """Link names that were seen together, and join what was counted of persons who turn out to be one.
 
     Joined units amount to nothing until they are measured: the caller measures them in the same transaction.
@@ -85,7 +87,7 @@ def join_people(session: Session, shop_id: ShopId, sightings: Iterable[Sighting]
     linked = link_subjects(session, shop_id, sightings)
     if linked.moved:
         _join_records(session, shop_id, linked.moved)
-    return linked.person_by_subject
+    return linked
 
 
 def measure_people(session: Session, shop_id: ShopId, person_ids: Collection[int], costs: Costs = ASSUMED_COSTS) -> int:
@@ -98,6 +100,19 @@ def measure_people(session: Session, shop_id: ShopId, person_ids: Collection[int
         put_changes(session, shop_id, changes)
         changed += len(changes)
     return changed
+
+
+def measure_dismissed(session: Session, shop_id: ShopId, *, since: datetime) -> int:
+    """Measure whoever dismissed an offer since then. Returns how many units changed."""
+    hold_units(session, shop_id)
+    units = select(TouchpointRow.unit).where(
+        TouchpointRow.shop_id == shop_id,
+        TouchpointRow.kind == "dismiss",
+        TouchpointRow.occurred_at >= since,
+        TouchpointRow.unit.is_not(None),
+    )
+    names = {str(unit) for unit in session.scalars(units.distinct())}
+    return measure_people(session, shop_id, people_of(session, shop_id, names).values())
 
 
 def rebuild_outcomes(session: Session, shop_id: ShopId, costs: Costs = ASSUMED_COSTS) -> int:

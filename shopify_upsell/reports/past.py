@@ -30,7 +30,7 @@ from shopify_upsell.ledger.delivery_store import OrderDeliveryRow, shop_usual_de
 from shopify_upsell.ledger.owned import OwnedLine, OwnedProduct, owned_from
 from shopify_upsell.ledger.tables import KNOWN_ORDER, OrderLineRow, OrderRow, batches, ordered_within
 from shopify_upsell.offers.decide import OWNED_SINCE
-from shopify_upsell.offers.simulating import PastOrder
+from shopify_upsell.offers.past_moments import PastOrder
 from shopify_upsell.offers.snapshot import CartLine
 
 PAGE = 200

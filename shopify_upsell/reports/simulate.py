@@ -16,23 +16,16 @@ from sqlalchemy.orm import Session
 from shopify_upsell.core import InvalidInput, ProductId
 from shopify_upsell.customers.shopper import ANONYMOUS
 from shopify_upsell.experiments.assignment import ALL_BASIS_POINTS
-from shopify_upsell.matrix.said import blocks_in_force
+from shopify_upsell.matrix.said import blocks_in_force, pins_in_force
 from shopify_upsell.matrix.store import words_on
 from shopify_upsell.matrix.timing_store import timing_for
+from shopify_upsell.offers.acceptance_store import acceptance_for
 from shopify_upsell.offers.launch import as_live
 from shopify_upsell.offers.launching import Launch, shop_as_seen
 from shopify_upsell.offers.offer import Offer, OfferDraft
-from shopify_upsell.offers.shelving import Shelf, resolved_request, shelf_for
-from shopify_upsell.offers.simulating import (
-    AFTER,
-    CART,
-    PRODUCT_PAGE,
-    PastMoment,
-    Rehearsal,
-    Simulated,
-    is_sampled,
-    moments_of,
-)
+from shopify_upsell.offers.past_moments import AFTER, CART, PRODUCT_PAGE, PastMoment, is_sampled, moments_of
+from shopify_upsell.offers.shelving import MOST_ANCHORS, Shelf, resolved_request, shelf_for
+from shopify_upsell.offers.simulating import Rehearsal, Simulated
 from shopify_upsell.offers.snapshot import OfferRequest, Snapshot
 from shopify_upsell.offers.store import live_offers
 from shopify_upsell.reports.past import PastPerson, count_past_orders, past_orders, past_people, usual_delivery_of
@@ -144,8 +137,7 @@ class _Replay:
         return snapshot, shelf
 
     def _shelf(self, asked: OfferRequest) -> Shelf:
-        in_cart = frozenset(line.product_id for line in asked.cart)
-        key = (asked.anchor_product_ids, in_cart)
+        key = (asked.placement, asked.anchor_product_ids, frozenset(line.product_id for line in asked.cart))
         known = self._shelves.get(key)
         if known is None:
             known = self._with_draft(asked)
@@ -157,34 +149,49 @@ class _Replay:
 
     def _with_draft(self, asked: OfferRequest) -> Shelf:
         """The shelf as a decision reads it, and what it would read more if the draft were live."""
-        share = self._simulation.holdout_basis_points
-        now = self._simulation.now
+        share, now = self._simulation.holdout_basis_points, self._simulation.now
         shelf = shelf_for(self._session, asked, now=now, shop=self._shop, holdout_basis_points=share)
-        template, mine = shelf.template, set(self._offer.companions or ())
-        anchors = asked.anchor_product_ids
-        known = {word.pair for word in template.timing}
-        timing = timing_for(self._session, self._shop.shop_id, anchors) if mine else {}
-        more = [word for pair, word in sorted(timing.items()) if pair[1] in mine and pair not in known]
+        template, mine = replace(shelf.template, offers=self._offers), set(self._offer.companions or ())
+        if mine:
+            template = self._with_products(self._with_words(template, asked, mine), mine)
+        return replace(shelf, template=template, drawn={})
+
+    def _with_products(self, template: Snapshot, mine: set[ProductId]) -> Snapshot:
         listed = {product: one for product, one in self._drafted.products.items() if product in mine}
         health = {product: one for product, one in self._drafted.health.items() if product in mine}
-        whole = replace(
+        counted = {(one.offer_id, one.product_id) for one in template.acceptance}
+        own = acceptance_for(self._session, self._shop.shop_id, {self._offer.offer_id}, listed)
+        more = tuple(one for one in own if (one.offer_id, one.product_id) not in counted)
+        return replace(
             template,
-            offers=self._offers,
             products={**listed, **template.products},
             health={**health, **template.health},
-            timing=(*template.timing, *more),
-            negative_edges=(*template.negative_edges, *self._edges(asked, template, mine)),
+            acceptance=(*template.acceptance, *more),
         )
-        return Shelf(whole, shelf.parts)
 
-    def _edges(self, asked: OfferRequest, template: Snapshot, mine: set[ProductId]) -> list[Any]:
-        beside = (*asked.anchor_product_ids, *(line.product_id for line in asked.cart if line.product_id is not None))
-        if not mine or not beside:
-            return []
+    def _with_words(self, template: Snapshot, asked: OfferRequest, mine: set[ProductId]) -> Snapshot:
+        """What is said of the pairs that the draft would make: blocks, pins and windows."""
+        shop_id, anchors = self._shop.shop_id, asked.anchor_product_ids
+        in_cart = (line.product_id for line in asked.cart[:MOST_ANCHORS] if line.product_id is not None)
+        beside = tuple(dict.fromkeys((*anchors, *in_cart)))
+        words = words_on(self._session, shop_id, beside) if beside else ()
         held = {edge.pair for edge in template.negative_edges}
-        words = words_on(self._session, self._shop.shop_id, tuple(dict.fromkeys(beside)))
         blocks = blocks_in_force(words, now=self._simulation.now)
-        return [edge for edge in blocks if edge.companion_product_id in mine and edge.pair not in held]
+        timed = {word.pair for word in template.timing}
+        timing = timing_for(self._session, shop_id, anchors, said=words)
+        pins = (pair for pair in pins_in_force(words) if pair[1] in mine)
+        return replace(
+            template,
+            negative_edges=(
+                *template.negative_edges,
+                *(edge for edge in blocks if edge.companion_product_id in mine and edge.pair not in held),
+            ),
+            timing=(
+                *template.timing,
+                *(word for pair, word in sorted(timing.items()) if pair[1] in mine and pair not in timed),
+            ),
+            pins=tuple(sorted({*template.pins, *pins})),
+        )
 
 
 def _unit(moment: PastMoment) -> str:

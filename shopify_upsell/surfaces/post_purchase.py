@@ -31,11 +31,13 @@ from shopify_upsell.metrics import DECISION_SECONDS
 from shopify_upsell.offers.candidate import CartLine, ChosenOffer, Decision, OfferItem
 from shopify_upsell.offers.decide import OfferRequest
 from shopify_upsell.offers.decisions import Served, read_served
+from shopify_upsell.offers.pricing import changeset_discount
+from shopify_upsell.offers.terms import AMOUNT, NONE, PERCENTAGE
 from shopify_upsell.offers.texts import headline_of
 from shopify_upsell.shops.store import Shop, find_shop
 from shopify_upsell.surfaces.cross_origin import allow_any_origin
 from shopify_upsell.surfaces.deciding import decide_and_keep
-from shopify_upsell.surfaces.rendering import OfferRenderer, money_json
+from shopify_upsell.surfaces.rendering import OfferRenderer
 from shopify_upsell.surfaces.schemas import (
     OffersAnswer,
     PostPurchaseQuery,
@@ -132,16 +134,7 @@ def _answer(services: SurfaceServices, proof: PostPurchaseProof, locale: str) ->
 def _render(services: SurfaceServices, decision: Decision, locale: str) -> list[dict[str, object]]:
     key = services.keyring.signing_keys(TOKEN_PURPOSE, decision.shop_id)[0]
     drawn = OfferRenderer(decision, locale=locale, key=key, new_nonce=services.new_nonce).offers()
-    return [entry | _terms(offer) for entry, offer in zip(drawn, decision.chosen, strict=False)]
-
-
-def _terms(offer: ChosenOffer) -> dict[str, object]:
-    discount = {"basis_points": offer.discount_basis_points} if offer.discount_basis_points else None
-    return {
-        "original_total": money_json(offer.original_total),
-        "discount": discount,
-        "changes": display_changes(offer),
-    }
+    return [entry | {"changes": display_changes(offer)} for entry, offer in zip(drawn, decision.chosen, strict=False)]
 
 
 def _request(shop: Shop, proof: PostPurchaseProof) -> OfferRequest:
@@ -232,11 +225,23 @@ def _changeset(decision: Served, offer: ChosenOffer, reference_id: str, now: dat
 
 
 def _add_variant(offer: ChosenOffer, item: OfferItem) -> dict[str, object]:
+    """One change. Its discount makes Shopify charge what the page shows: eligibility has refused what it could not."""
     change: dict[str, object] = {"type": "add_variant", "variantId": item.variant_id, "quantity": item.quantity}
-    if offer.discount_basis_points:
-        change["discount"] = {
-            "value": offer.discount_basis_points / 100,
-            "valueType": "percentage",
-            "title": headline_of(offer.kind, PLACEMENTS[0], "en"),
-        }
+    discount = changeset_discount(offer, _taken_off_by(offer))
+    if discount is not None:
+        value_type, value = discount
+        title = headline_of(offer.kind, PLACEMENTS[0], "en")
+        change["discount"] = {"value": _json_number(value), "valueType": value_type, "title": title}
     return change
+
+
+def _taken_off_by(offer: ChosenOffer) -> str:
+    """The incentive that lowers the price of a stored offer; a fixed price is an amount off by then."""
+    if offer.discount_basis_points:
+        return PERCENTAGE
+    return AMOUNT if offer.original_total.minor_units > offer.total.minor_units else NONE
+
+
+def _json_number(text: str) -> int | float:
+    """A decimal as JSON has it: written out again, such a short number reads the same digit by digit."""
+    return float(text) if "." in text else int(text)

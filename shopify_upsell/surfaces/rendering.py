@@ -8,10 +8,15 @@ from shopify_upsell.core import gid
 from shopify_upsell.keyring import SigningKey
 from shopify_upsell.money import Money
 from shopify_upsell.offers.candidate import ChosenOffer, Decision, OfferItem
-from shopify_upsell.offers.texts import headline_of, reason_of
+from shopify_upsell.offers.claims import saving_of
+from shopify_upsell.offers.offer import UP_SELL
+from shopify_upsell.offers.texts import fact_of, greeting_of, headline_of, reason_of
 
 TOKEN_LIFE = timedelta(days=30)
 """How long an added line may wait in a cart before the order and still be credited."""
+
+NAMED_SURFACE = "theme"
+"""The one surface whose page knows the customer's first name without us."""
 
 
 class OfferRenderer:
@@ -27,17 +32,46 @@ class OfferRenderer:
         return [self._offer(offer) for offer in self._decision.chosen]
 
     def _offer(self, offer: ChosenOffer) -> dict[str, object]:
+        saving = _saving(offer)
+        share = offer.discount_basis_points if saving is not None else 0
         return {
             "offer_id": str(offer.offer_id),
             "kind": offer.kind,
             "headline": headline_of(offer.kind, self._decision.placement, self._locale),
-            "why": {"code": offer.reason_code, "text": reason_of(offer.reason_code, self._locale)},
+            "why": self._why(offer),
+            "benefits": list(offer.benefits),
+            "greeting": self._greeting(),
             "total": money_json(offer.total),
+            "original_total": money_json(offer.original_total) if saving is not None else None,
+            "saving": money_json(saving) if saving is not None else None,
+            "discount": {"basis_points": share} if share else None,
             "items": [self._item(offer, item) for item in offer.items],
             "replaces": _replaced(offer),
         }
 
+    def _why(self, offer: ChosenOffer) -> dict[str, str | None]:
+        text = reason_of(offer.reason_code, self._locale)
+        return {"code": offer.reason_code, "text": text, "fact": self._fact(offer)}
+
+    def _fact(self, offer: ChosenOffer) -> str | None:
+        """What the shopper's own orders say of the one product offered; nothing without their consent."""
+        inputs = self._decision.inputs
+        owned = inputs.owned.get(offer.items[0].product_id) if len(offer.items) == 1 else None
+        # A larger size is the same product, but not the one that was bought.
+        if owned is None or offer.kind == UP_SELL or not inputs.shopper.may_personalise:
+            return None
+        return fact_of(owned.order_count, self._locale)
+
+    def _greeting(self) -> dict[str, str] | None:
+        """A form of address to be filled in the browser. Only the theme knows a name."""
+        inputs = self._decision.inputs
+        may_greet = inputs.shopper.is_known and inputs.shopper.may_personalise
+        return greeting_of(self._locale) if may_greet and inputs.request.surface == NAMED_SURFACE else None
+
     def _item(self, offer: ChosenOffer, item: OfferItem) -> dict[str, object]:
+        plan = item.selling_plan_id
+        list_price = item.list_price if plan is None else None
+        is_lowered = list_price is not None and list_price.minor_units > item.price.minor_units
         return {
             "product_id": gid("Product", item.product_id),
             "variant_id": gid("ProductVariant", item.variant_id),
@@ -47,6 +81,8 @@ class OfferRenderer:
             "image": {"url": item.image_url, "alt": item.title} if item.image_url else None,
             "quantity": item.quantity,
             "price": money_json(item.price),
+            "original_price": money_json(list_price) if list_price is not None and is_lowered else None,
+            "selling_plan_id": gid("SellingPlan", plan) if plan is not None else None,
             "token": write_token(self._claim(offer, item), self._key),
         }
 
@@ -71,7 +107,17 @@ def money_json(money: Money) -> dict[str, object]:
     return {"minor_units": money.minor_units, "currency": money.currency}
 
 
-def _replaced(offer: ChosenOffer) -> dict[str, str] | None:
+def _saving(offer: ChosenOffer) -> Money | None:
+    """What is saved, exactly. A plan's price is for other deliveries than one piece's, so it saves nothing here.
+
+    Eligibility shows a lowered price only where it is what Shopify charges; anything else is shown at its list price.
+    """
+    has_plan = any(item.selling_plan_id is not None for item in offer.items)
+    return None if has_plan else saving_of(offer.original_total, offer.total)
+
+
+def _replaced(offer: ChosenOffer) -> dict[str, object] | None:
+    """What makes way in the cart, and how many pieces of it."""
     if offer.replaces_variant_id is None:
         return None
-    return {"variant_id": gid("ProductVariant", offer.replaces_variant_id)}
+    return {"variant_id": gid("ProductVariant", offer.replaces_variant_id), "quantity": offer.replaced_quantity}

@@ -121,20 +121,29 @@ class ItemJson(Schema):
     image = fields.Dict(allow_none=True)
     quantity = fields.Integer()
     price = fields.Nested(MoneyJson)
+    original_price = fields.Nested(MoneyJson, allow_none=True)
+    selling_plan_id = fields.String(allow_none=True)
     token = fields.String()
 
 
 class OfferJson(Schema):
-    """One offer to draw."""
+    """One offer to draw.
+
+    `why.fact`: what the shopper's own orders say. `greeting`: forms of address, of which the browser fills one.
+    `original_total`, `saving`: only where exactly that is saved. `replaces`: what leaves the cart, and how many pieces.
+    """
 
     offer_id = fields.String()
     kind = fields.String()
     headline = fields.String()
     why = fields.Dict()
+    benefits = fields.List(fields.String())
+    greeting = fields.Dict(allow_none=True)
     total = fields.Nested(MoneyJson)
+    original_total = fields.Nested(MoneyJson, allow_none=True)
+    saving = fields.Nested(MoneyJson, allow_none=True)
     items = fields.List(fields.Nested(ItemJson))
     replaces = fields.Dict(allow_none=True)
-    original_total = fields.Nested(MoneyJson)
     discount = fields.Dict(allow_none=True)
     changes = fields.List(fields.Dict())
 

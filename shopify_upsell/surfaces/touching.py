@@ -52,11 +52,16 @@ def _touchpoint(decision: Served, offer: ChosenOffer, touch: Mapping[str, Any], 
         kind=touch["event"],
         placement=decision.placement,
         occurred_at=now,
-        unit=decision.unit,
+        unit=_subject(decision),
         cart_token=decision.request.cart_token,
         book=offer.kind,
         product_ids=_added(decision, offer),
     )
+
+
+def _subject(decision: Served) -> str | None:
+    """The best-known name of the shopper who was asked; None for somebody without consent."""
+    return next(iter(decision.request.subjects), None)
 
 
 def _added(decision: Served, offer: ChosenOffer) -> tuple[ProductId, ...]:
@@ -86,14 +91,15 @@ def _honour_wish(
     session: Session, decision: Served, offer: ChosenOffer, touch: Mapping[str, Any], now: datetime
 ) -> None:
     """Without a unit (no consent, not logged in) the wish lives in the browser session alone."""
-    if decision.unit is None or touch["event"] not in ("dismiss", "snooze"):
+    subject = _subject(decision)
+    if subject is None or touch["event"] not in ("dismiss", "snooze"):
         return
     if touch["event"] == "snooze":
         # A snooze is about being asked at all; a dismissal is about this card.
-        suppress(session, decision.shop_id, snooze(decision.unit, ProductId(0), touch["days"], now=now))
+        suppress(session, decision.shop_id, snooze(subject, ProductId(0), touch["days"], now=now))
         return
     scopes = scopes_of(offer.offer_id, decision.request.anchor_product_ids, _added(decision, offer))
     if offer.reason_code != PICKED:
         # An automatic offer is a different card on every page: its product was waved away, not all that it may show.
         scopes = tuple(scope for scope in scopes if scope.offer_id == ANY_OFFER)
-    remember_dismissal(session, decision.shop_id, decision.unit, scopes, now=now)
+    remember_dismissal(session, decision.shop_id, subject, scopes, now=now)

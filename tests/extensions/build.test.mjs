@@ -3,8 +3,8 @@ import os from 'node:os';
 import path from 'node:path';
 import zlib from 'node:zlib';
 import { expect, onTestFinished, test } from 'vitest';
-import { appUrl, bundleHost, bundlePostPurchase, REPOSITORY } from '../../tools/build.mjs';
-import { translations } from './theme_block.mjs';
+import { appUrl, bundleHost, bundleOfferBlock, bundlePostPurchase, REPOSITORY } from '../../tools/build.mjs';
+import { THEME, translations } from './theme_block.mjs';
 
 function repositoryWith(manifest) {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'wellpaired-build-'));
@@ -29,6 +29,13 @@ test('what Shopify loads is far below its limit and asks for no environment', as
 
   expect(zlib.brotliCompressSync(Buffer.from(code)).length).toBeLessThan(8_000);
   expect(code).not.toMatch(/process\.env|__WELLPAIRED_APP_URL__/);
+});
+
+test('the script of the theme block in the repository is what its source builds', async () => {
+  const kept = fs.readFileSync(path.join(THEME, 'assets/wellpaired-offer.js'), 'utf8');
+
+  expect(kept).toBe(await bundleOfferBlock());
+  expect(zlib.gzipSync(kept).length).toBeLessThan(5_000);
 });
 
 test('the host of the dev store builds', async () => {

@@ -110,6 +110,15 @@ describe('the page', () => {
     expect(app.events).toEqual([]);
   });
 
+  test('tells an amount off as an amount, each benefit, and what was bought before', async () => {
+    const fact = 'You have bought this 3 times in the last two years';
+    const told = offer('1', { discount: null, benefits: ['Warm', 'Soft'], why: { code: 'c', text: 'Why', fact } });
+    app.answers.offers = () => reply({ decision_id: 'd1', offers: [told] });
+    const shown = text((await open(app)).tree());
+
+    for (const words of ['Save $2.30', 'Warm', 'Soft', 'Why', fact]) expect(shown).toContain(words);
+  });
+
   test('shows no old price without a discount, and the parts of a bundle', async () => {
     const [item] = offer('1').items;
     const items = [item, { ...item, title: 'Wax', quantity: 2, price: money(550), image: null }];

@@ -56,6 +56,8 @@ export function item(number, changes = {}) {
     image: { url: 'https://cdn.test/p.png', alt: 'A product' },
     quantity: 1,
     price: money(2299),
+    original_price: null,
+    selling_plan_id: null,
     token: `v1.k.token${number}`,
     ...changes,
   };
@@ -66,8 +68,13 @@ export function offer(changes = {}) {
     offer_id: '12',
     kind: 'cross_sell',
     headline: 'Goes well with this',
-    why: { code: 'often_bought_together', text: 'Often bought together' },
+    why: { code: 'often_bought_together', text: 'Often bought together', fact: null },
+    benefits: [],
+    greeting: null,
     total: money(2299),
+    original_total: null,
+    saving: null,
+    discount: null,
     items: [item(2)],
     replaces: null,
     ...changes,
@@ -86,7 +93,8 @@ class Storefront {
       'cart.js': () => reply({ token: 'cart9?key=secret', items: [{ variant_id: 91, quantity: 2, key: '91:abc' }] }),
       offers: () => reply({ decision_id: 'd1', offers: [offer()] }),
       events: () => reply({ recorded: true }),
-      'cart/add.js': () => reply({ items: [{ id: 21 }] }),
+      preferences: () => reply({ level: 'all', levels: ['all', 'fewer', 'restock_only', 'none'] }),
+      'cart/add.js': () => reply({ items: [{ id: 21, key: '21:new', quantity: 1 }] }),
       'cart/change.js': () => reply({ items: [] }),
     };
     vi.stubGlobal('fetch', (url, options) => this.fetch(url, options));
@@ -124,9 +132,14 @@ class Storefront {
   async visit(options) {
     document.body.innerHTML = renderBlock(options);
     const block = document.querySelector('wellpaired-offer');
-    scroll(block, { isIntersecting: true });
+    if (block) scroll(block, { isIntersecting: true });
     await settle();
     return block;
+  }
+
+  /** Everything that was sent to anybody, as one text. */
+  get said() {
+    return decodeURIComponent(JSON.stringify(this.calls.map(({ path, query, body }) => [path, [...query], body])));
   }
 }
 

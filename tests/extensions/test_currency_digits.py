@@ -3,24 +3,28 @@
 import re
 from pathlib import Path
 
-import pytest
-
 from shopify_upsell.money import EXPONENTS
 
 EXTENSIONS = Path(__file__).parents[2] / "extensions"
 
 
-@pytest.mark.parametrize(
-    "path",
-    ["upsell-theme/assets/wellpaired-offer.js", "post-purchase-offer/src/money.js"],
-    ids=["theme", "post-purchase"],
-)
-def test_the_script_knows_every_currency_that_has_not_two_digits(path: str) -> None:
-    source = (EXTENSIONS / path).read_text()
+def lists():
+    """The two lists of the one module that every extension writes money with."""
+    source = (EXTENSIONS / "post-purchase-offer/src/money.js").read_text()
+    return {name: re.search(rf"{name} = '([A-Z ]+)'", source)[1] for name in ("NO_DIGITS", "THREE_DIGITS")}
+
+
+def test_the_script_knows_every_currency_that_has_not_two_digits():
     digits = {
-        currency: count
-        for name, count in (("NO_DIGITS", 0), ("THREE_DIGITS", 3))
-        for currency in re.search(rf"{name} = '([A-Z ]+)'", source)[1].split()  # type: ignore[index]
+        currency: {"NO_DIGITS": 0, "THREE_DIGITS": 3}[name]
+        for name, currencies in lists().items()
+        for currency in currencies.split()
     }
 
     assert digits == {currency: count for currency, count in EXPONENTS.items() if count != 2}
+
+
+def test_the_theme_block_has_the_same_lists():
+    script = (EXTENSIONS / "upsell-theme/assets/wellpaired-offer.js").read_text()
+
+    assert all(f'"{currencies}"' in script for currencies in lists().values())

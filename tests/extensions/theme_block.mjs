@@ -25,14 +25,19 @@ export function translations(locale) {
   return JSON.parse(fs.readFileSync(path.join(THEME, 'locales', `${name}.json`), 'utf8'));
 }
 
-/** The block's HTML. `page` names what differs from an English product page. */
-export function renderBlock({
-  settings = {},
-  pageType = 'product',
-  locale = 'en',
-  root = '/',
-  designMode = false,
-} = {}) {
+const ENGLISH_PRODUCT_PAGE = {
+  settings: {},
+  pageType: 'product',
+  locale: 'en',
+  root: '/',
+  designMode: false,
+  address: '/products/product-1',
+  customer: null,
+};
+
+/** The block's HTML. `changes` names what differs from an English product page that a guest looks at. */
+export function renderBlock(changes) {
+  const { settings, pageType, locale, root, designMode, address, customer } = { ...ENGLISH_PRODUCT_PAGE, ...changes };
   const engine = new Liquid({ strictFilters: true });
   const words = translations(locale);
   engine.registerTag('schema', SchemaTag);
@@ -46,7 +51,9 @@ export function renderBlock({
     block: { id: 'b1', shopify_attributes: '', settings: { ...DEFAULT_SETTINGS, ...settings } },
     product: pageType === 'product' ? { id: 1 } : null,
     cart: { currency: { iso_code: 'USD' } },
-    request: { page_type: pageType, locale: { iso_code: locale }, design_mode: designMode },
+    customer,
+    localization: { market: { handle: 'us' }, country: { iso_code: 'US' } },
+    request: { page_type: pageType, path: address, locale: { iso_code: locale }, design_mode: designMode },
     routes: { root_url: root, cart_url: `${root === '/' ? '' : root}/cart` },
   });
 }

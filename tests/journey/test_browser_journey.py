@@ -204,3 +204,110 @@ def test_every_decision_behind_the_pages_replays(stack, page):
 
     assert "Replay: identical." in explained
     assert COMPANION in explained
+
+
+def answer_of(page, consent=True):
+    """What the app answers a shopper beside the anchor."""
+    with page.expect_response("**/apps/wellpaired/offers*") as answered:
+        card_of(open_product(page, consent=consent), COMPANION)
+    return answered.value.json()
+
+
+def answer_with(page, answer, **changes):
+    """Let the app answer the same for the next pages, its first offer changed."""
+    told = answer | {"offers": [answer["offers"][0] | changes, *answer["offers"][1:]]}
+    page.route("**/apps/wellpaired/offers*", lambda route: route.fulfill(json=told))
+
+
+def size_of(locator):
+    box = locator.bounding_box()
+    return (round(box["width"]), round(box["height"]))
+
+
+def test_saying_no_is_as_easy_as_saying_yes_on_every_width(page):
+    card = card_of(open_product(page, consent=True), COMPANION)
+
+    for width in (1180, 360):
+        page.set_viewport_size({"width": width, "height": 800})
+        accept, dismiss = card.locator("[data-wp=accept]"), card.locator("[data-wp=dismiss]")
+        assert size_of(accept) == size_of(dismiss)
+        assert size_of(accept)[1] >= 44
+        for way in ("summary", "[data-wp=fewer]"):
+            assert min(size_of(card.locator(way))) >= 24
+    assert dismiss.inner_text().strip().startswith("Not interested")
+
+
+def test_a_shopper_says_by_keyboard_alone_that_they_want_no_offers_and_gets_none(page):
+    offers = open_product(page, consent=True)
+    card_of(offers, COMPANION).locator("[data-wp=fewer]").focus()
+    with page.expect_response("**/apps/wellpaired/preferences*"):
+        page.keyboard.press("Enter")
+    expect(offers.locator("[value=all]")).to_be_checked()
+    picture(page, "preferences")
+    assert accessibility_problems(page) == []
+
+    for _ in range(3):
+        page.keyboard.press("ArrowDown")
+    with page.expect_response(lambda answer: answer.request.method == "POST" and "preferences" in answer.url) as kept:
+        page.keyboard.press("Enter")
+    assert kept.value.json()["level"] == "none"
+    expect(offers.get_by_text("Saved. You will see no more offers.", exact=True)).to_be_visible()
+    expect(offers.locator("li.wp__card")).to_have_count(0)
+    page.keyboard.press("Escape")
+    expect(offers).to_have_attribute("data-state", "done")
+
+    page.goto(f"/products/{ANCHOR[1]}")
+    page.wait_for_load_state("networkidle")
+    assert page.locator("wellpaired-offer li.wp__card").count() == 0
+    assert page.complaints == []
+    assert page.evaluate("Object.keys(localStorage)") == ["wellpaired:visitor"]
+
+
+def test_who_nobody_knows_is_heard_too_and_only_their_browser_remembers(page):
+    offers = open_product(page, consent=False)
+    card_of(offers, COMPANION).locator("[data-wp=fewer]").click()
+    offers.get_by_label("None").check()
+    offers.get_by_role("button", name="Save", exact=True).click()
+    expect(offers.get_by_text("Saved. You will see no more offers. This holds in this browser.")).to_be_visible()
+
+    page.requested.clear()
+    page.goto(f"/products/{ANCHOR[1]}")
+    page.wait_for_load_state("networkidle")
+
+    assert [url for url in page.requested if "/apps/wellpaired/" in url] == []
+    assert page.evaluate("Object.keys(localStorage)") == ["wellpaired:level"]
+
+
+def test_a_full_card_moves_nothing_is_accessible_and_sends_no_name(page):
+    answer = answer_of(page)
+    total = answer["offers"][0]["total"]
+    before = total | {"minor_units": total["minor_units"] + 250}
+    (item, *_) = answer["offers"][0]["items"]
+    answer_with(
+        page,
+        answer,
+        greeting={"with_name": "{first_name}, this may suit you", "without_name": "This may suit you"},
+        benefits=["Reaches every corner of the face", "Rinses clean under the tap", "Leaves no streaks"],
+        saving=total | {"minor_units": 250},
+        original_total=before,
+        items=[item | {"original_price": before}],
+        why=answer["offers"][0]["why"] | {"fact": "You have bought this 3 times in the last two years"},
+    )
+    page.goto("/account")
+    customer = page.locator("#customers option").first.get_attribute("value")
+    page.get_by_label("Customer number").fill(customer)
+    page.get_by_role("button", name="Be this customer").click()
+    sent = []
+    page.on("request", lambda request: sent.append(request.url + (request.post_data or "")))
+
+    page.goto(f"/products/{ANCHOR[1]}")
+    offers = page.locator("wellpaired-offer")
+    expect(offers.get_by_text("Robin, this may suit you", exact=True)).to_be_visible()
+    card = offers.locator("li.wp__card").first
+    expect(card.get_by_text("You save $2.50")).to_be_visible()
+
+    assert page.evaluate("window.shifts") == 0
+    assert accessibility_problems(page) == []
+    assert [text for text in sent if "robin" in text.lower()] == []
+    assert cart_of(page)["item_count"] == 0
+    assert page.complaints == []

@@ -35,6 +35,25 @@ def check(summary):
     assert summary["ledger_minor_units"] > summary["credited_minor_units"]
     assert summary["residual_minor_units"] == 0
     assert summary["reasons"]
+    check_judgement(summary)
+
+
+def check_judgement(summary):
+    """What went wrong for customers silenced every offer to them, with its reason and its end, within a minute."""
+    stories = summary["stories"]
+    assert summary["gates"] == [
+        "late_delivery", "open_ticket", "preference_none", "return_in_progress", "suppressed_snoozed"
+    ]  # fmt: skip
+    assert summary["slowest_silence_seconds"] <= 60
+    assert {name: story["cards_after"] for name, story in stories.items() if story["cards_after"]} == {
+        "delivered_on_time": 1
+    }
+    assert "delivered_on_time" in stories["delivered_on_time"]["reasons"]
+    assert stories["preference_none"]["places_asked"] == ["theme/product_page", "theme/cart", "post_purchase/offer"]
+    assert [name for name, story in stories.items() if story["cards_again"]] == ["return_requested", "ticket_opened"]
+    explained = summary["explained"]
+    assert explained["gate"] == "late_delivery"
+    assert explained["next_at"] == stories["late_delivery"]["until"]
 
 
 def test_the_demo_checks_itself_on_the_embedded_defaults(tmp_path):

@@ -49,7 +49,7 @@ def test_owned_products_are_those_kept_with_their_last_order_and_its_arrival(ses
     add_order(session, other, 6, 10, [(SOAP, 1, 1)])
 
     assert owned_products(session, shop_id, ANN, since=YEAR_AGO) == {
-        SERUM: OwnedProduct(SERUM, 2, 2, NOW - 30 * DAY, NOW - 25 * DAY, False),
+        SERUM: OwnedProduct(SERUM, 2, 2, NOW - 30 * DAY, NOW - 25 * DAY, False, 60.0),
         CREAM: OwnedProduct(CREAM, 1, 1, NOW - 90 * DAY, NOW - 87 * DAY, True),
     }
 

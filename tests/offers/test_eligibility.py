@@ -184,6 +184,8 @@ PASSES = [
     ("a bad rating that four people gave", a_candidate(), faring(SOCKS, rating=1.0, rating_count=4)),
     ("a rating of exactly three stars", a_candidate(), faring(SOCKS, rating=3.0)),
     ("a product that does badly and is not here", a_candidate(), faring(WAX, refunded=90)),
+    ("a product sold by subscription only, on its plan", REGULARLY, a_snapshot(products=(
+        a_product(SOCKS, selling_plans=(PLAN,), requires_selling_plan=True),))),
     ("as many pieces as there are", TWO_PAIRS, in_stock(2)),
     ("more pieces than there are where stock may go below 0", TWO_PAIRS, in_stock(1, "continue")),
     ("pieces that nobody counts", TWO_PAIRS, in_stock(None)),

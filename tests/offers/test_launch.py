@@ -175,7 +175,13 @@ def test_nothing_to_offer_blocks_what_a_merchant_picked_and_advises_an_automatic
 
 @pytest.mark.parametrize(
     "changes",
-    [{"status": "DRAFT"}, {"status": "UNLISTED"}, {"is_published": False}, {"is_gift_card": True}, {"is_deleted": True}],
+    [
+        {"status": "DRAFT"},
+        {"status": "UNLISTED"},
+        {"is_published": False},
+        {"is_gift_card": True},
+        {"is_deleted": True},
+    ],
 )
 def test_a_product_that_cannot_be_sold_here_blocks(changes):
     assert failed(a_picked_offer(), the_facts(products=[a_product(SOCKS, **changes)])) == ["product_status"]

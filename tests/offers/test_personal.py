@@ -30,7 +30,8 @@ from shopify_upsell.offers.candidate import CandidateItem, Rejection
 from shopify_upsell.offers.codes import REJECTIONS
 from shopify_upsell.offers.eligibility import refusal
 from shopify_upsell.offers.gates import EVERY_OFFER
-from shopify_upsell.offers.personal import PERSONAL_RULES
+from shopify_upsell.offers.moments import merchant_word
+from shopify_upsell.offers.personal import PERSONAL_RULES, rules_for
 from shopify_upsell.offers.snapshot import ThrottledOffer
 from shopify_upsell.offers.terms import Audience, RequiredAttribute, Schedule, Terms
 
@@ -277,6 +278,18 @@ def test_every_rule_has_a_case_that_breaks_it_and_its_codes_are_in_the_vocabular
     assert set(personal.TIMING_CODES.values()) <= {case[1] for case in BREAKS}
 
 
+@pytest.mark.parametrize(("candidate", "snapshot"), [case[2:4] for case in BREAKS] + [case[1:] for case in PASSES])
+def test_rules_left_out_for_a_snapshot_would_not_have_refused_anything(candidate, snapshot):
+    assert refusal(candidate, snapshot, rules_for(snapshot)) == refusal(candidate, snapshot, PERSONAL_RULES)
+    assert set(rules_for(snapshot)) <= set(PERSONAL_RULES)
+
+
+def test_anonymous_shopper_on_a_product_page_is_asked_a_handful():
+    names = [rule.__name__ for rule in rules_for(a_snapshot())]
+
+    assert names == ["not_scheduled", "wrong_audience", "wrong_moment", "not_due", "no_longer_due"]
+
+
 def test_order_says_schedule_before_wishes_and_wishes_before_caps():
     names = list(BY_RULE)
 
@@ -292,10 +305,10 @@ def test_pause_of_every_product_reaches_each_of_them():
 
 
 def test_merchants_window_keeps_what_is_known_of_the_pair():
-    word = personal.merchant_word((BOOTS, SOCKS), (7, 14), a_word(n=91))
+    word = merchant_word((BOOTS, SOCKS), (7, 14), a_word(n=91))
 
     assert (word.window, word.source, word.n, word.pair) == ((7, 14), "merchant", 91, (BOOTS, SOCKS))
-    assert personal.merchant_word((BOOTS, SOCKS), (0, 14), None).peaks_at_zero
+    assert merchant_word((BOOTS, SOCKS), (0, 14), None).peaks_at_zero
 
 
 def test_shop_wide_throttle_lowers_the_caps_of_every_offer_by_the_same():

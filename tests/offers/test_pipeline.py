@@ -233,11 +233,16 @@ def _offer_keeps_its_promises(snapshot, offer):
     assert offer.discount_basis_points == 0 or snapshot.request.surface == "post_purchase"
 
 
-def test_random_snapshots_reach_every_rule_and_show_something():
+def test_random_snapshots_reach_the_rules_of_question_and_shop_and_show_something():
     answers = [decide_from(a_random_snapshot(seed)) for seed in SEEDS]
 
     codes = {one.code for answer in answers for one in answer.rejections}
-    assert set(REJECTIONS) - codes <= {"bundle_component_missing", "requires_components"}
+    assert codes >= {
+        "not_live", "wrong_placement", "no_anchor", "wrong_anchor", "no_evidence", "product_not_active",
+        "not_published", "gift_card", "needs_selling_plan", "is_anchor", "already_in_cart", "replaces_nothing",
+        "currency_not_supported", "discount_not_backed", "negative_edge", "weak_evidence", "suppressed_dismissed",
+        "suppressed_snoozed", "out_of_stock", "outranked", "repeats_product", "limit_reached",
+    }  # fmt: skip
     assert sum(bool(answer.chosen) for answer in answers) > 50
     assert sum(bool(answer.would_have_shown) for answer in answers) > 20
     assert {offer.kind for answer in answers for offer in answer.chosen} == {"cross_sell", "bundle", "up_sell"}

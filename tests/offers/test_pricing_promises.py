@@ -217,10 +217,14 @@ def test_incentive_in_another_currency_is_refused():
 
 
 @pytest.mark.parametrize("kind", ["amount", "fixed_price"])
-def test_after_a_purchase_only_what_the_changeset_carries_is_promised(kind):
-    offer = an_offer_with(incentive=Incentive(kind, minor_units=500, currency=USD), floor=Floor(-2000))
+def test_after_a_purchase_an_amount_is_promised_for_one_piece_of_one_item(kind):
+    offer = an_offer_with(incentive=Incentive(kind, minor_units=500, currency=USD), floor=Floor(-5000))
+    after = a_snapshot(request=a_request(placement=AFTER))
+    two = a_candidate(offer=offer, items=(CandidateItem(SOCKS, variant_id_of(SOCKS), 2),))
 
-    assert codes_of(a_candidate(offer=offer), a_snapshot(request=a_request(placement=AFTER))) == ["discount_not_backed"]
+    assert codes_of(a_candidate(offer=offer), after) == []
+    assert codes_of(a_candidate(SOCKS, WAX, offer=offer), after) == ["discount_not_backed"]
+    assert "discount_not_backed" in codes_of(two, after)
 
 
 @pytest.mark.parametrize(

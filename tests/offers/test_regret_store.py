@@ -1,5 +1,7 @@
 """What was taken is followed through refund, undo, cancellation and complaint, and the offer answers for it."""
 
+from dataclasses import fields
+
 import pytest
 from builders_database import NOW, add_shop
 from builders_histories import KEYRING, a_token
@@ -25,7 +27,7 @@ from shopify_upsell.offers.regret_store import (
     regret_counts,
     taken_lines,
 )
-from shopify_upsell.offers.regretting import follow_complaint, follow_order, judge_offers, note_regret, resume_offer
+from shopify_upsell.offers.regretting import follow_complaint, follow_order, judge_offers, note_regret, settle_incident
 from shopify_upsell.offers.store import pause_offer, read_offer, save_offer
 
 
@@ -206,16 +208,18 @@ def test_the_merchant_resumes_with_a_note_and_counting_begins_anew(session, shop
     plant(session, shop_id, offer_id, 30, 15)
     (incident,) = judge_offers(session, shop_id, [offer_id], now=NOW)
 
-    offer = resume_offer(session, shop_id, incident.incident_id, note=" wrong size chart ", now=at(500))
+    offer = settle_incident(session, shop_id, incident.incident_id, note=" wrong size chart ", now=at(500))
 
     assert (offer.state, offer.kind, offer.name, offer.placements, offer.terms) == (
-        "live", before.kind, before.name, before.placements, before.terms,
+        "paused", before.kind, before.name, before.placements, before.terms,
     )  # fmt: skip
     assert incidents(session, shop_id, only_open=True) == []
     (seen,) = incidents(session, shop_id)
     assert (seen.acknowledged_at, seen.note) == (at(500), "wrong size chart")
     assert regret_counts(session, shop_id, offer_id).taken_count == 0
     plant(session, shop_id, offer_id, 25, 20, first=9000, taken_at=at(501))
+    same = {field.name: getattr(offer, field.name) for field in fields(OfferDraft)}
+    save_offer(session, shop_id, OfferDraft(**same | {"state": "live"}), now=at(500), offer_id=offer_id)
     assert len(judge_offers(session, shop_id, [offer_id], now=at(600))) == 1
     assert len(incidents(session, shop_id)) == 2
 
@@ -228,7 +232,7 @@ def test_an_incident_of_another_shop_or_without_a_note_is_not_acknowledged(sessi
     with pytest.raises(NotFound):
         acknowledge_incident(session, other_shop, incident.incident_id, note="n", now=NOW)
     with pytest.raises(InvalidInput):
-        resume_offer(session, shop_id, incident.incident_id, note=" ", now=NOW)
+        settle_incident(session, shop_id, incident.incident_id, note=" ", now=NOW)
 
     assert read_offer(session, shop_id, offer_id).state == "paused"
     assert len(incidents(session, shop_id, only_open=True)) == 1

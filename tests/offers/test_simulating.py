@@ -8,7 +8,8 @@ from builders_offers import BOOTS, LACES, SHOP, SOCKS, WAX, a_cart, a_snapshot, 
 
 from shopify_upsell.customers.courtesy import Caps
 from shopify_upsell.offers.drawing import draw
-from shopify_upsell.offers.simulating import MOST_PAGES, PastOrder, Rehearsal, is_sampled, moments_of
+from shopify_upsell.offers.past_moments import MOST_PAGES, PastOrder, is_sampled, moments_of
+from shopify_upsell.offers.simulating import Rehearsal
 
 SERVED = ("theme/product_page", "theme/cart", "post_purchase/offer")
 MINUTE = timedelta(minutes=1)

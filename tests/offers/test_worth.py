@@ -31,6 +31,9 @@ from shopify_upsell.offers.snapshot import AcceptanceCount
 from shopify_upsell.offers.worth import (
     LEAST_SCORE,
     LIKED,
+    MIDDLE,
+    NOTHING_KNOWN,
+    OWN,
     PRIOR_CARDS,
     PRIOR_SHARE,
     TIMELY,
@@ -86,16 +89,14 @@ def test_cost_that_is_not_known_counts_as_the_middle_of_what_others_leave():
 
     socks, wax, laces = valuations_of(candidates, leaving(100, None, 900, costs=replace(KNOWN, known=())))
 
-    assert [(one.margin, one.is_margin_known) for one in (socks, wax, laces)] == [
-        (100, True), (100, False), (900, True),
-    ]  # fmt: skip
+    assert [(one.margin, one.basis) for one in (socks, wax, laces)] == [(100, OWN), (100, MIDDLE), (900, OWN)]
 
 
 def test_without_any_known_cost_acceptance_alone_decides():
     none_known = replace(KNOWN, known=())
     values = valuations_of([a_candidate(score=0.3), a_candidate(WAX, score=0.2)], leaving(None, None, costs=none_known))
 
-    assert [one.margin for one in values] == [1, 1]
+    assert [(one.margin, one.basis) for one in values] == [(1, NOTHING_KNOWN)] * 2
     assert values[0].worth > values[1].worth
 
 

@@ -128,8 +128,8 @@ def test_a_late_decision_moves_the_trigger_back_and_counting_again_changes_nothi
 def test_counting_goes_on_some_minutes_before_where_it_stopped(session, shop_id, offer):
     store(session, shop_id, a_decision(shop_id, (offer,), NOW - timedelta(hours=1), visitor="v1"))
     count_exposures(session, shop_id, now=NOW)
-    store(session, shop_id, a_decision(shop_id, (offer,), NOW - timedelta(minutes=9), visitor="stored-late"))
-    store(session, shop_id, a_decision(shop_id, (offer,), NOW - timedelta(minutes=11), visitor="too-late"))
+    store(session, shop_id, a_decision(shop_id, (offer,), NOW - timedelta(minutes=1), visitor="stored-late"))
+    store(session, shop_id, a_decision(shop_id, (offer,), NOW - timedelta(minutes=3), visitor="too-late"))
 
     count_exposures(session, shop_id, now=NOW + timedelta(minutes=1))
 

@@ -21,10 +21,12 @@ from shopify_upsell.customers.signal import Signal
 from shopify_upsell.customers.signal_store import record_signals
 from shopify_upsell.database import bind_shop
 from shopify_upsell.ledger.tables import OrderLineRow
+from shopify_upsell.matrix.said import MERCHANT, PairWord
+from shopify_upsell.matrix.words_store import say
 from shopify_upsell.offers.decide import decide
 from shopify_upsell.offers.decisions import DecisionRow
 from shopify_upsell.offers.offer import OfferDraft
-from shopify_upsell.offers.simulating import PastOrder, moments_of
+from shopify_upsell.offers.past_moments import PastOrder, moments_of
 from shopify_upsell.offers.snapshot import CartLine
 from shopify_upsell.offers.store import save_offer
 from shopify_upsell.reports.simulate import Simulation, orders_to_replay, simulate, simulated_json
@@ -137,6 +139,27 @@ def test_signals_wishes_and_words_count_as_they_stood_at_each_moment(session):
 
     assert counted(found) == counts
     assert {"open_ticket", "preference_none", "suppressed_dismissed"} <= set(counts)
+
+
+@pytest.mark.parametrize("word", ["blocked", "pinned", "timed"])
+def test_words_on_pairs_that_only_the_draft_makes_count_as_they_will_when_it_is_live(session, word):
+    orders = some_orders(24, customers=3)
+    past, live = a_shop(session, "past.myshopify.com"), a_shop(session, "live.myshopify.com")
+    window = (20, 60) if word == "timed" else None
+
+    def prepared(shop_id, known):
+        bind_shop(session, shop_id)
+        plant_past(session, shop_id, orders=known)
+        for companion in (WAX, LACES):
+            say(session, shop_id, PairWord(BOOTS, companion, MERCHANT, word, 0.0, 0, None, window=window), NOW)
+
+    prepared(past, orders)
+    found = simulate(session, get_shop(session, past), Simulation(A_DRAFT, NOW))
+    prepared(live, ())
+    counts, _ = live_counts(session, live, orders, holdout=0)
+
+    assert counted(found) == counts
+    assert ("negative_edge" in counts) == (word == "blocked")
 
 
 def test_a_replay_is_the_same_every_time_and_writes_nothing(session, shop_id):

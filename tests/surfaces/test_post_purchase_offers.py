@@ -66,9 +66,12 @@ def test_the_page_is_offered_what_goes_with_the_purchase_in_exactly_the_shape_of
         "offer_id": str(claim.offer_id),
         "kind": "cross_sell",
         "headline": "Goes with your order",
-        "why": {"code": "goes_with_purchase", "text": "Often bought with what you ordered"},
+        "why": {"code": "goes_with_purchase", "text": "Often bought with what you ordered", "fact": None},
+        "benefits": [],
+        "greeting": None,
         "total": {"minor_units": 1800, "currency": "USD"},
         "original_total": {"minor_units": 2000, "currency": "USD"},
+        "saving": {"minor_units": 200, "currency": "USD"},
         "discount": {"basis_points": 1000},
         "items": [
             {
@@ -80,6 +83,8 @@ def test_the_page_is_offered_what_goes_with_the_purchase_in_exactly_the_shape_of
                 "image": {"url": "https://cdn.test/2.png", "alt": "Product 2"},
                 "quantity": 1,
                 "price": {"minor_units": 1800, "currency": "USD"},
+                "original_price": {"minor_units": 2000, "currency": "USD"},
+                "selling_plan_id": None,
             }
         ],
         "replaces": None,
@@ -88,7 +93,7 @@ def test_the_page_is_offered_what_goes_with_the_purchase_in_exactly_the_shape_of
                 "type": "add_variant",
                 "variantId": 21,
                 "quantity": 1,
-                "discount": {"value": 10.0, "valueType": "percentage", "title": "Goes with your order"},
+                "discount": {"value": 10, "valueType": "percentage", "title": "Goes with your order"},
             }
         ],
     }

@@ -8,7 +8,8 @@ import re
 from datetime import timedelta
 
 import pytest
-from builders_apps import parts_of, real_now
+from builders_apps import an_application, parts_of, real_now
+from builders_database import add_shop
 from builders_offers import WAX, variant_id_of
 from builders_proofs import API_KEY, OLD_SECRET, SECRET
 from builders_surfaces import (
@@ -19,6 +20,7 @@ from builders_surfaces import (
     a_purchase,
     call_page,
     count_rows,
+    plant,
     purchase_token,
     read_rows,
 )
@@ -27,9 +29,12 @@ from sqlalchemy import update
 from shopify_upsell.attribution.store import ChangesetRow
 from shopify_upsell.ledger.tables import VariantRow
 from shopify_upsell.offers.decisions import DecisionRow
+from shopify_upsell.offers.offer import OfferDraft
 from shopify_upsell.offers.store import OfferRow
+from shopify_upsell.offers.terms import Floor, Incentive, Terms
 from shopify_upsell.shops.store import ShopRow
 
+AFTER = "post_purchase/offer"
 UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 
 
@@ -74,7 +79,7 @@ def test_an_accepted_offer_is_signed_with_exactly_what_was_decided_and_the_proof
             "type": "add_variant",
             "variantId": 21,
             "quantity": 1,
-            "discount": {"value": 10.0, "valueType": "percentage", "title": "Goes with your order"},
+            "discount": {"value": 10, "valueType": "percentage", "title": "Goes with your order"},
         },
         {
             "type": "set_metafield",
@@ -85,6 +90,41 @@ def test_an_accepted_offer_is_signed_with_exactly_what_was_decided_and_the_proof
         },
     ]
     assert answer.headers["Access-Control-Allow-Origin"] == "*"
+
+
+@pytest.mark.parametrize(
+    ("incentive", "signed_as", "total"),
+    [
+        (Incentive("percentage", basis_points=1250), (12.5, "percentage"), 1750),
+        (Incentive("amount", minor_units=501, currency="USD"), (5.01, "fixed_amount"), 1499),
+        (Incentive("fixed_price", minor_units=1300, currency="USD"), (7, "fixed_amount"), 700 + 600),
+    ],
+    ids=lambda value: getattr(value, "kind", None),
+)
+def test_what_is_taken_off_is_signed_so_that_what_is_shown_is_charged(database, tmp_path, incentive, signed_as, total):
+    terms = Terms(incentive=incentive, floor=Floor(minor_units=-2000))
+    with database.write() as session:
+        plant(session, add_shop(session, ONE), drafts=[OfferDraft("cross_sell", "x", (AFTER,), terms=terms)])
+    application = an_application(database, tmp_path)
+    (offer,) = call_page(application, "offers").get_json()["offers"]
+
+    claims = signed(application, offered(application))
+
+    discount = claims["changes"][0]["discount"]
+    assert (discount["value"], discount["valueType"]) == signed_as
+    assert offer["changes"] == claims["changes"][:1]
+    assert (offer["total"]["minor_units"], offer["saving"]["minor_units"]) == (total, 2000 - total)
+    assert (offer["discount"] is None) == (incentive.kind != "percentage")
+
+
+def test_an_amount_off_a_set_is_neither_shown_nor_signed_because_nobody_knows_how_it_is_divided(database, tmp_path):
+    terms = Terms(incentive=Incentive("amount", minor_units=500, currency="USD"), floor=Floor(minor_units=-2000))
+    with database.write() as session:
+        plant(session, add_shop(session, ONE), drafts=[OfferDraft("bundle", "x", (AFTER,), terms=terms)])
+    application = an_application(database, tmp_path)
+
+    assert call_page(application, "offers").get_json()["offers"] == []
+    assert count_rows(application, ChangesetRow) == 0
 
 
 def test_what_was_signed_is_remembered_to_be_recognised_in_the_order(application):
@@ -139,7 +179,7 @@ def test_what_the_shop_changed_since_changes_nothing_that_was_shown(application)
         session.execute(update(OfferRow).values(discount_basis_points=9000))
         session.execute(update(VariantRow).values(price_minor_units=1))
 
-    assert signed(application, body)["changes"][0]["discount"]["value"] == 10.0
+    assert signed(application, body)["changes"][0]["discount"]["value"] == 10
 
 
 def test_an_offer_that_was_not_chosen_for_this_purchase_is_404(application):

@@ -62,8 +62,13 @@ def test_a_pair_that_sells_together_is_offered_in_exactly_the_shape_of_the_contr
         "offer_id": str(stored_decision(application, row).inputs.offers[0].offer_id),
         "kind": "cross_sell",
         "headline": "Goes well with this",
-        "why": {"code": "often_bought_together", "text": "Often bought together"},
+        "why": {"code": "often_bought_together", "text": "Often bought together", "fact": None},
+        "benefits": [],
+        "greeting": None,
         "total": {"minor_units": 2000, "currency": "USD"},
+        "original_total": None,
+        "saving": None,
+        "discount": None,
         "items": [
             {
                 "product_id": "gid://shopify/Product/2",
@@ -74,6 +79,8 @@ def test_a_pair_that_sells_together_is_offered_in_exactly_the_shape_of_the_contr
                 "image": {"url": "https://cdn.test/2.png", "alt": "Product 2"},
                 "quantity": 1,
                 "price": {"minor_units": 2000, "currency": "USD"},
+                "original_price": None,
+                "selling_plan_id": None,
             }
         ],
         "replaces": None,
@@ -143,7 +150,7 @@ def test_an_upgrade_names_what_it_replaces_and_its_token_carries_the_price_taken
     answer = ask_theme(application, placement="theme/cart", product="", cart=f"{variant_id_of(50)}:1").get_json()
 
     (offer,) = answer["offers"]
-    assert offer["replaces"] == {"variant_id": "gid://shopify/ProductVariant/501"}
+    assert offer["replaces"] == {"variant_id": "gid://shopify/ProductVariant/501", "quantity": 1}
     assert (offer["items"][0]["variant_id"], offer["items"][0]["variant_title"]) == (
         "gid://shopify/ProductVariant/502", "100 ml",
     )  # fmt: skip

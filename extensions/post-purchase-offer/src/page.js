@@ -43,6 +43,7 @@ export function drawOffer(root, offer, { words, locale }) {
     {},
     ...itemised(make, offer, locale),
     priceLine(make, offer, { words, locale }),
+    ...benefitLines(make, offer),
     make(Separator, {}),
     cost,
     problem,
@@ -53,7 +54,7 @@ export function drawOffer(root, offer, { words, locale }) {
     make(
       BlockStack,
       { spacing: 'loose' },
-      make(CalloutBanner, { title: offer.headline }, ...(offer.why?.text ? [make(TextBlock, {}, offer.why.text)] : [])),
+      make(CalloutBanner, { title: offer.headline }, ...reasons(make, offer)),
       make(Layout, WIDTHS, make(View, {}, pictures), make(View, {}), make(View, {}, make(HeadingGroup, {}, details))),
     ),
   ]);
@@ -110,12 +111,26 @@ function priceLine(make, offer, { words, locale }) {
   if (wasMore) {
     parts.unshift(make(Text, { role: 'deletion', size: 'large' }, writeMinorUnits(offer.original_total, locale)), ' ');
   }
-  if (wasMore && offer.discount) {
-    const percent = { style: 'percent', maximumFractionDigits: 2 };
-    const share = new Intl.NumberFormat(locale, percent).format(offer.discount.basis_points / 10000);
-    parts.push(' ', make(Text, { appearance: 'success', emphasized: true }, words.save(share)));
-  }
+  if (wasMore)
+    parts.push(' ', make(Text, { appearance: 'success', emphasized: true }, words.save(saved(offer, locale))));
   return make(TextContainer, {}, make(TextBlock, {}, ...parts));
+}
+
+/** What is saved, as the merchant gives it: a share of the price, or an amount. */
+function saved({ discount, original_total: before, total }, locale) {
+  if (discount) {
+    const percent = { style: 'percent', maximumFractionDigits: 2 };
+    return new Intl.NumberFormat(locale, percent).format(discount.basis_points / 10000);
+  }
+  return writeMinorUnits({ ...total, minor_units: before.minor_units - total.minor_units }, locale);
+}
+
+function reasons(make, { why }) {
+  return [why?.text, why?.fact].filter(Boolean).map((text) => make(TextBlock, {}, text));
+}
+
+function benefitLines(make, { benefits = [] }) {
+  return benefits.map((text) => make(TextBlock, { size: 'small' }, text));
 }
 
 function costLines(make, offer, purchase, { words, locale }) {

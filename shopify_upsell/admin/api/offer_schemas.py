@@ -167,7 +167,7 @@ class TermsBody(Strict):
         return Terms(**data | lists)
 
 
-def _products() -> fields.List:
+def _products() -> Any:
     return fields.List(
         GidField("Product"), load_default=None, allow_none=True, validate=validate.Length(1, MOST_PRODUCTS)
     )
@@ -201,7 +201,7 @@ class OfferEditBody(OfferBody):
         return data.pop("version"), _draft(data)
 
 
-class OfferJson(Schema):
+class MerchantOfferJson(Schema):
     """An offer as it is answered; product ids are global ids."""
 
     offer_id = fields.Integer()
@@ -229,15 +229,15 @@ class CheckJson(Schema):
 class CheckedOfferJson(Schema):
     """An offer with its launch checks."""
 
-    offer = fields.Nested(OfferJson)
+    offer = fields.Nested(MerchantOfferJson)
     can_go_live = fields.Boolean()
     checks = fields.List(fields.Nested(CheckJson))
 
 
-class OffersJson(Schema):
+class MerchantOffersJson(Schema):
     """Every offer of the shop."""
 
-    offers = fields.List(fields.Nested(OfferJson))
+    offers = fields.List(fields.Nested(MerchantOfferJson))
 
 
 def _draft(data: Mapping[str, Any]) -> OfferDraft:

@@ -4,15 +4,15 @@ from collections.abc import Iterable
 from typing import Any
 
 from flask_smorest import Blueprint
-from marshmallow import fields, validate
+from marshmallow import RAISE, fields, validate
 from sqlalchemy.orm import Session
 
 from shopify_upsell.admin.api.offer_schemas import (
     CheckedOfferJson,
+    MerchantOfferJson,
+    MerchantOffersJson,
     OfferBody,
     OfferEditBody,
-    OfferJson,
-    OffersJson,
     Strict,
 )
 from shopify_upsell.admin.api.proof import MerchantServices, caller, note, reading, writing
@@ -34,8 +34,8 @@ def add_routes(blueprint: Blueprint, services: MerchantServices) -> None:
     """Routes under `/offers`."""
 
     @blueprint.get("/offers")
-    @blueprint.arguments(OffersQuery, location="query")
-    @blueprint.response(200, OffersJson)
+    @blueprint.arguments(OffersQuery, location="query", unknown=RAISE)
+    @blueprint.response(200, MerchantOffersJson)
     def list_offers(query: dict[str, Any]) -> dict[str, Any]:
         """List the shop's offers, the oldest first."""
         with reading(services) as session:
@@ -44,7 +44,7 @@ def add_routes(blueprint: Blueprint, services: MerchantServices) -> None:
 
     @blueprint.post("/offers")
     @blueprint.arguments(OfferBody)
-    @blueprint.response(201, OfferJson)
+    @blueprint.response(201, MerchantOfferJson)
     def create_offer(draft: OfferDraft) -> dict[str, Any]:
         """Write a new offer. It begins as a draft; shoppers see it once it went live."""
         with writing(services) as session:
@@ -53,7 +53,7 @@ def add_routes(blueprint: Blueprint, services: MerchantServices) -> None:
         return offer_json(made)
 
     @blueprint.get("/offers/<int:offer_id>")
-    @blueprint.response(200, OfferJson)
+    @blueprint.response(200, MerchantOfferJson)
     def show_offer(offer_id: int) -> dict[str, Any]:
         """Read one offer."""
         with reading(services) as session:
@@ -61,7 +61,7 @@ def add_routes(blueprint: Blueprint, services: MerchantServices) -> None:
 
     @blueprint.put("/offers/<int:offer_id>")
     @blueprint.arguments(OfferEditBody)
-    @blueprint.response(200, OfferJson)
+    @blueprint.response(200, MerchantOfferJson)
     def change_offer(edit: tuple[int, OfferDraft], offer_id: int) -> dict[str, Any]:
         """Replace an offer by a new version of itself. A live one must pass the launch checks as it is written now."""
         version, draft = edit
@@ -74,7 +74,7 @@ def add_routes(blueprint: Blueprint, services: MerchantServices) -> None:
         return offer_json(after)
 
     @blueprint.post("/offers/<int:offer_id>/pause")
-    @blueprint.response(200, OfferJson)
+    @blueprint.response(200, MerchantOfferJson)
     def pause(offer_id: int) -> dict[str, Any]:
         """Stop showing an offer from the next decision on."""
         with writing(services) as session:

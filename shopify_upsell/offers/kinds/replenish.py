@@ -6,6 +6,7 @@ from shopify_upsell.ledger.owned import OwnedProduct
 from shopify_upsell.offers.candidate import Candidate, CandidateItem
 from shopify_upsell.offers.offer import Offer, OfferDraft, incentive_of
 from shopify_upsell.offers.snapshot import CatalogProduct, Snapshot
+from shopify_upsell.offers.supply import supply_days_for
 from shopify_upsell.offers.terms import NONE, PERCENTAGE, need
 
 EARLY_SHARE = 0.2
@@ -47,7 +48,7 @@ def due_between(owned: OwnedProduct, days_a_piece: float) -> tuple[datetime, dat
 
 
 def _candidate(offer: Offer, owned: OwnedProduct, product: CatalogProduct) -> Candidate | None:
-    days = offer.terms.supply_days or product.supply_days
+    days = offer.terms.supply_days or supply_days_for(product, owned)
     if not days or owned.quantity_last < 1:
         return None
     variant = product.first_variant()

@@ -1,0 +1,48 @@
+/** One click into Shopify's cart: what is added, and what makes way for it. Prices are the shop's; we send none. */
+import { idNumber, post, request } from './requests.js';
+
+/** What the Ajax cart is sent for an offer. */
+export function itemsOf(offer) {
+  return offer.items.map(({ variant_id, quantity, selling_plan_id, token }) => {
+    const selling_plan = selling_plan_id ? idNumber(selling_plan_id) : undefined;
+    return { id: idNumber(variant_id), quantity, selling_plan, properties: { _wp: token } };
+  });
+}
+
+/**
+ * The lines that an offer replaces, each with the quantity it will have. Rejects when the cart no longer holds them:
+ * adding alone would leave the shopper with both. A line on a selling plan is a subscription and is left alone.
+ */
+export async function linesToChange(root, { replaces }) {
+  if (!replaces) return [];
+  const { items } = await request(`${root}cart.js`);
+  let left = replaces.quantity;
+  const changes = [];
+  for (const { key, variant_id, quantity, selling_plan_allocation } of items) {
+    if (variant_id !== idNumber(replaces.variant_id) || selling_plan_allocation || !left) continue;
+    const taken = Math.min(left, quantity);
+    changes.push({ id: key, quantity: quantity - taken });
+    left -= taken;
+  }
+  if (left) throw new Error('the cart has changed');
+  return changes;
+}
+
+/** Make room for what was added; if that fails, what was added goes again. Rejects then, with whether that worked. */
+export async function makeRoom(root, changes, { items: added }, wanted) {
+  const change = (each) => post(`${root}cart/change.js`, each);
+  let changed = 0;
+  try {
+    for (const each of changes) {
+      await change(each);
+      changed += 1;
+    }
+  } catch {
+    const undo = added.map(({ key, quantity }, place) => ({ id: key, quantity: quantity - wanted[place].quantity }));
+    const isUndone = await Promise.all(undo.map(change)).then(
+      () => true,
+      () => false,
+    );
+    throw Object.assign(new Error('nothing was replaced'), { isUnsure: changed > 0 || !isUndone });
+  }
+}
