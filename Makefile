@@ -2,7 +2,8 @@
 PY := .venv/bin/python
 export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/node_modules/.bin:$(PATH)
 
-.PHONY: soak demo test setup setup-test check lint types unit unit-postgres extensions journey chaos bench bench-matrix build clean
+.PHONY: soak demo test setup setup-test check lint types unit unit-postgres extensions journey chaos build clean \
+  bench bench-matrix bench-measurement bench-judgement
 
 demo: setup build ## The whole product on this machine; ONCE=1 walks the journey, checks it, and stops
 	$(PY) -m shopify_upsell.cli.main demo $(if $(ONCE),--once) $(if $(ORDERS_FILE),--orders-file $(ORDERS_FILE))
@@ -60,6 +61,13 @@ bench-matrix: setup ## Learning against its peers, one thread. MATRIX_DATA=folde
 	  .venv-bench/bin/python -W ignore -m bench.matrix_bench $(ARGS)
 	@TEST_DATABASE=sqlite $(PY) -m bench.matrix_lookup
 	@TEST_DATABASE=postgresql $(PY) tools/with_services.py --postgres -- $(CURDIR)/$(PY) -m bench.matrix_lookup
+
+bench-measurement: setup ## The acceptance table of measurement, all rows. MEASUREMENT_DATA=folder, ARGS="--rows B1,B2 --scale .1"
+	@OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(PY) -m bench.measurement.run $(ARGS)
+
+bench-judgement: setup ## What one decision takes in a large shop, on both databases. ARGS="--customers 100000"
+	@TEST_DATABASE=sqlite $(PY) -m bench.judgement $(ARGS)
+	@TEST_DATABASE=postgresql $(PY) tools/with_services.py --postgres -- $(CURDIR)/$(PY) -m bench.judgement $(ARGS)
 
 clean:
 	rm -rf .venv .venv-bench node_modules var build extensions/*/dist

@@ -13,6 +13,7 @@ from shopify_upsell.core import CustomerId
 from shopify_upsell.customers.subjects import customer_subject, visitor_subject
 from shopify_upsell.database import bind_shop
 from shopify_upsell.experiments.assignment import is_in_holdout
+from shopify_upsell.experiments.layers import quarter_holdout
 from shopify_upsell.matrix.store import MatrixBuild, replace_rows
 from shopify_upsell.offers.decisions import DecisionRow, read_decision
 from shopify_upsell.offers.offer import OfferDraft
@@ -69,7 +70,7 @@ def a_customer(*, held_out, shop=ONE, at_least=1):
 
 
 def _is_out(shop, unit, held_out):
-    return is_in_holdout(f"salt-{shop}", unit, HOLDOUT) == held_out
+    return is_in_holdout(quarter_holdout(f"salt-{shop}", real_now()).salt, unit, HOLDOUT) == held_out
 
 
 def theme_query(shop=ONE, customer_id="", now=None, **parameters):

@@ -29,7 +29,7 @@ export async function linesToChange(root, { replaces }) {
 }
 
 /** Make room for what was added; if that fails, what was added goes again. Rejects then, with whether that worked. */
-export async function makeRoom(root, changes, { items: added }, wanted) {
+export async function makeRoom(root, changes, added, wanted) {
   const change = (each) => post(`${root}cart/change.js`, each);
   let changed = 0;
   try {
@@ -38,11 +38,15 @@ export async function makeRoom(root, changes, { items: added }, wanted) {
       changed += 1;
     }
   } catch {
-    const undo = added.map(({ key, quantity }, place) => ({ id: key, quantity: quantity - wanted[place].quantity }));
-    const isUndone = await Promise.all(undo.map(change)).then(
-      () => true,
-      () => false,
-    );
+    const isUndone = await takeBack(change, added.items, wanted).catch(() => false);
     throw Object.assign(new Error('nothing was replaced'), { isUnsure: changed > 0 || !isUndone });
   }
+}
+
+async function takeBack(change, added, wanted) {
+  for (const { id, quantity } of wanted) {
+    const line = added.find((each) => each.id === id);
+    await change({ id: line.key, quantity: line.quantity - quantity });
+  }
+  return true;
 }

@@ -174,7 +174,7 @@ class WellpairedOffer extends HTMLElement {
 
   // A snooze is about being asked at all, so every card goes.
   pause(card, days) {
-    snooze(days);
+    if (!this.inEditor) snooze(days);
     this.record(card, 'snooze', { days });
     this.take(...this.querySelectorAll('.wp__card'));
     this.close(this.dataset.textSnoozed);

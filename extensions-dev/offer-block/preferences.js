@@ -22,7 +22,8 @@ export async function openPreferences(block, { url, offerId, onSaved, onBack }) 
   form.onsubmit = async (event) => {
     event.preventDefault();
     const level = form.elements.level.value;
-    if (level) say(await save(block, url, { level, offer_id: Number(offerId) }, onSaved));
+    // What a merchant tries in the theme editor is nobody's wish.
+    if (level && !block.inEditor) say(await save(block, url, { level, offer_id: Number(offerId) }, onSaved));
   };
   form.reset();
   form.elements.level[0].focus();

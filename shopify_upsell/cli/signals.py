@@ -55,7 +55,7 @@ def keys(domain: str) -> None:
 @_SHOP
 @click.argument("key_id")
 def revoke(domain: str, key_id: str) -> None:
-    """End a key at once."""
+    """End a key at once: whoever still uses it is refused from then on."""
     with joined_parts().database.write() as session:
         if not revoke_api_key(session, require_shop(session, domain).shop_id, key_id, utc_now()):
             raise NotFound(f"no working key {key_id}")

@@ -24,7 +24,7 @@ from shopify_upsell.experiments.payload_fields import (
     shared_order,
     variants_of,
 )
-from shopify_upsell.experiments.sequential import SequentialPlan
+from shopify_upsell.experiments.sequential import PLANNED_ALPHA, SequentialPlan
 
 VISITOR, CUSTOMER, ORDER = "visitor", "customer", "order"
 
@@ -98,7 +98,7 @@ KINDS: Mapping[str, ExperimentKind] = MappingProxyType(
                 primary=NET_REVENUE,
                 guardrails=("dismissal_rate", "refund_rate"),
                 may_differ=(
-                    "headline", "text", "why.text", "button", "badge", "image", "template", "layout", "style",
+                    "headline", "text", "benefits", "why.text", "button", "badge", "image", "template", "layout", "style",
                     "items.*.image",
                 ),
             ),
@@ -214,7 +214,7 @@ class ExperimentPlan:
     primary_metric: str
     arms: tuple[Arm, ...]
     n_max: int
-    alpha: float = 0.05
+    alpha: float = PLANNED_ALPHA
     horizon_days: int = 14
     longest_days: int = 90
     discounts_differ: bool = False

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from shopify_upsell.experiments.estimators import ALPHA, PER_UNIT, Metric, estimate
 from shopify_upsell.experiments.moments import Moments
+from shopify_upsell.experiments.sequential import PLANNED_ALPHA
 from shopify_upsell.experiments.shortage import NotEnoughData
 
 POWER = 0.80
@@ -43,7 +44,7 @@ class Design:
         return float(ndtri(1 - self.alpha / 2) + ndtri(self.power))
 
 
-PLANNED_TEST = Design()
+PLANNED_TEST = Design(alpha=PLANNED_ALPHA)
 ONE_LOOK = Design(inflation=FIXED_HORIZON)
 
 

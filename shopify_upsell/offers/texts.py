@@ -1,4 +1,4 @@
-"""What shoppers read: one headline a kind and one short reason an offer, per language.
+"""What shoppers read: one headline a kind and one short reason an offer, a greeting and a fact of their own orders.
 
 Pure. English is complete; another language falls back to it word by word. No text names a price or a deadline.
 """

@@ -85,21 +85,29 @@ class LifetimeProgress:
         return (self.realised + self.expected_mean) / self.target if self.target else None
 
 
-def arpu_uplift(customers: Iterable[CustomerOutcome], *, treated: str, control: str, horizon_days: int) -> ArpuUplift:
+def arpu_uplift(
+    customers: Iterable[CustomerOutcome],
+    *,
+    treated: str,
+    control: str,
+    horizon_days: int,
+    critical: float | None = None,
+) -> ArpuUplift:
     """Compare net revenue per customer between two arms over the same horizon.
 
     Only customers triggered at least `horizon_days` ago count: the caller's rows hold revenue of the first
     `horizon_days` alone, and a customer watched for less has had less time to spend.
 
+    Units: `critical` in standard errors, for intervals that are looked at more than once; None for one planned look.
     Source: measurement specification 3.3; `experiments.cuped` for the adjustment.
     """
     units = [one for one in customers if one.watched_days >= horizon_days]
     arms = [_moments(units, arm) for arm in (treated, control)]
-    plain = compare(*(estimate(arm, PER_UNIT) for arm in arms))
+    plain = compare(*(estimate(arm, PER_UNIT) for arm in arms), critical=critical)
     found = adjust(arms, PER_UNIT)
     if not isinstance(found, Cuped):
         return ArpuUplift(plain, found, "no_history")
-    return ArpuUplift(plain, compare(*found.estimates), found.status)
+    return ArpuUplift(plain, compare(*found.estimates, critical=critical), found.status)
 
 
 def _moments(customers: Sequence[CustomerOutcome], arm: str) -> Moments:
@@ -117,9 +125,12 @@ def _moments(customers: Sequence[CustomerOutcome], arm: str) -> Moments:
     return total
 
 
-def order_frequency(customers: Iterable[CustomerOutcome], *, treated: str, control: str) -> Frequency | NotEnoughData:
+def order_frequency(
+    customers: Iterable[CustomerOutcome], *, treated: str, control: str, critical: float | None = None
+) -> Frequency | NotEnoughData:
     """Compare orders per customer per 30 days: Σ orders ÷ Σ days watched · 30, as a ratio of the randomised unit.
 
+    Units: `critical` as for `arpu_uplift`.
     Source: delta method, `experiments.estimators`.
     """
     units = [one for one in customers if one.watched_days > 0]
@@ -130,7 +141,7 @@ def order_frequency(customers: Iterable[CustomerOutcome], *, treated: str, contr
             if one.arm == arm:
                 total += of_unit(UnitTotals(y=one.orders, d=one.watched_days, is_converter=one.orders > 0))
         arms.append(estimate(total, PER_DIVISOR))
-    found = compare(arms[0], arms[1])
+    found = compare(arms[0], arms[1], critical=critical)
     if isinstance(found, NotEnoughData):
         return found
     return Frequency(

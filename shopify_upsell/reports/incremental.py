@@ -119,6 +119,11 @@ def effect(
             pair, adjustment = adjusted.estimates, adjusted.status
     empty = Effect(name, treated.n, control.n, adjustment=adjustment)
     found = compare(pair[0], pair[1], critical=critical)
+    return shown_effect(empty, found)
+
+
+def shown_effect(empty: Effect, found: Comparison | NotEnoughData) -> Effect:
+    """Fill an effect's name and sizes with a comparison, or with what is missing for one."""
     return replace(empty, missing=missing_of(found)) if isinstance(found, NotEnoughData) else _filled(empty, found)
 
 

@@ -18,6 +18,7 @@ from shopify_upsell.experiments.kinds import CONTROL, ExperimentPlan, common_hor
 from shopify_upsell.experiments.layers import HOLDOUT_ID
 from shopify_upsell.experiments.moments import NO_UNITS, Moments
 from shopify_upsell.experiments.power import smallest_lift, units_per_arm, variation
+from shopify_upsell.experiments.sequential import PLANNED_ALPHA
 from shopify_upsell.experiments.shortage import NotEnoughData
 from shopify_upsell.offers.arms import arm_plans, discounts_differ
 from shopify_upsell.offers.experiment_store import Experiment, ExperimentDraft, create_experiment
@@ -53,7 +54,7 @@ class ExperimentRequest:
     patches: Mapping[str, Mapping[str, Any]]
     shares: Mapping[str, int] = field(default_factory=dict)
     lift: float = 0.10
-    alpha: float = 0.05
+    alpha: float = PLANNED_ALPHA
     n_max: int | None = None
     horizon_days: int | None = None
     longest_days: int = LONGEST_DAYS

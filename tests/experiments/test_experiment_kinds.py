@@ -226,7 +226,7 @@ def test_plan_compares_each_arm_with_control_on_their_part_of_the_units():
 
     sequential = plan.sequential_plan("cold")
 
-    assert (sequential.n_max, sequential.alpha, sequential.longest) == (14_000, 0.05, timedelta(days=104))
+    assert (sequential.n_max, sequential.alpha, sequential.longest) == (14_000, 0.045, timedelta(days=104))
     with pytest.raises(InvalidInput):
         plan.sequential_plan("control")
     with pytest.raises(InvalidInput):

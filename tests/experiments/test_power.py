@@ -33,7 +33,7 @@ def test_smallest_lift_of_the_reference_shop(visitors, held_out, even):
 
 
 def test_units_for_a_lift_follow_the_formula_with_the_cost_of_daily_looks():
-    assert units_per_arm(SHOP, 0.10) == math.ceil(2 * (1.959964 + 0.841621) ** 2 * SHOP**2 / 0.01 * 1.05)
+    assert units_per_arm(SHOP, 0.10) == math.ceil(2 * (2.004654 + 0.841621) ** 2 * SHOP**2 / 0.01 * 1.05)
     assert units_per_arm(SHOP, 0.10, design=ONE_LOOK) == math.ceil(2 * (1.959964 + 0.841621) ** 2 * SHOP**2 / 0.01)
 
 

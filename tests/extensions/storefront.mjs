@@ -139,7 +139,7 @@ class Storefront {
 
   /** Everything that was sent to anybody, as one text. */
   get said() {
-    return decodeURIComponent(JSON.stringify(this.calls.map(({ path, query, body }) => [path, [...query], body])));
+    return decodeURIComponent(JSON.stringify(this.calls.map((call) => ({ ...call, query: [...call.query] }))));
   }
 }
 

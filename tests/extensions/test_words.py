@@ -1,11 +1,12 @@
 """No word on a card shames who declines or presses for time, in any language, and every language says everything."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 
-from shopify_upsell.customers.preferences import LEVELS
+from shopify_upsell.customers.preferences import LEVELS, RESTOCK_KINDS
 from shopify_upsell.offers.claims import decline_problems
 
 EXTENSIONS = Path(__file__).parents[2] / "extensions"
@@ -33,6 +34,12 @@ def test_the_form_asks_for_every_level_there_is_and_no_other():
 
     assert [level for level in LEVELS if f'value="{level}"' in block] == list(LEVELS)
     assert block.count('name="level"') == len(LEVELS)
+
+
+def test_the_script_restocks_the_same_kinds_as_the_server():
+    script = (EXTENSIONS.parent / "extensions-dev/offer-block/shopper.js").read_text()
+
+    assert {re.search(r"RESTOCK_KIND = '(\w+)'", script)[1]} == RESTOCK_KINDS
 
 
 def test_no_word_after_a_purchase_shames_or_presses():

@@ -211,6 +211,15 @@ describe('what is replaced', () => {
     expect(page.reload).not.toHaveBeenCalled();
   });
 
+  test('cannot go and the theme answers something else than Shopify: the shopper is sent to look', async () => {
+    cart(line());
+    shop.answer('cart/add.js', { sections: {} });
+    shop.answer('cart/change.js', {}, 400);
+    const block = await accept(replacing(1));
+
+    expect(part(block, 'problem').textContent).toBe('This did not work as it should. Please look at your cart.');
+  });
+
   test('cannot go and neither can what was added: the shopper is sent to look', async () => {
     cart(line());
     shop.answer('cart/change.js', {}, 400);

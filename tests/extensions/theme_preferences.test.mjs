@@ -184,6 +184,17 @@ describe('a snooze', () => {
     expect(ids(await shop.visit())).toEqual(['12', '13', '14']);
   });
 
+  test('that a merchant tries in the theme editor is kept nowhere, and neither is a level', async () => {
+    const { block, form } = await open({ designMode: true });
+    shop.calls = [];
+    await choose(form, 'none');
+    await click(part(form, 'back'));
+    await click(block.querySelector('[data-days="30"]'));
+
+    expect(shop.calls).toEqual([]);
+    expect(localStorage).toHaveLength(0);
+  });
+
   test('does not keep the merchant from seeing their offers in the theme editor', async () => {
     localStorage.setItem('wellpaired:until', String(Date.now() + 1e9));
 

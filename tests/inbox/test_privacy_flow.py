@@ -125,7 +125,7 @@ def live_with_the_shop(application, customer_id=WHO, *, shop=ONE):
 
 def test_a_customer_who_asks_to_be_forgotten_is_forgotten_in_ledger_wishes_decisions_and_raw_bodies(application):
     live_with_the_shop(application)
-    assert {"sales_order.customer_id", "suppression.subject", "decision.inputs", "inbox_event.body"} <= traces_of(
+    assert {"sales_order.customer_id", "dismissal.subject", "decision.inputs", "inbox_event.body"} <= traces_of(
         application, str(WHO)
     )
 
@@ -143,7 +143,9 @@ def test_a_customer_who_asks_to_be_forgotten_is_forgotten_in_ledger_wishes_decis
     ]  # fmt: skip
     assert requests(application) == [("customers/redact", "redact-1", True, "")]
     assert not traces_of(application, str(WHO)) & {
-        "sales_order.customer_id", "suppression.subject", "decision.inputs", "decision.unit", "inbox_event.body",
+        "sales_order.customer_id", "suppression.subject", "dismissal.subject", "courtesy.subject",
+        "customer_signal.subject", "customer_profile.subject", "touchpoint.unit", "decision.inputs", "decision.unit",
+        "inbox_event.body",
         "privacy_request.request_key", "inbox_event.subject",
     }  # fmt: skip
 
@@ -205,7 +207,7 @@ def test_the_same_customer_of_another_shop_is_left_alone(application):
     redact(application)
 
     assert (TWO, 1, WHO) in links(application)
-    assert {"suppression.subject", "decision.unit", "inbox_event.body"} <= traces_of(application, str(WHO), shop=TWO)
+    assert {"dismissal.subject", "decision.unit", "inbox_event.body"} <= traces_of(application, str(WHO), shop=TWO)
 
 
 def test_a_redaction_about_another_shop_than_its_header_names_is_dead_and_forgets_nobody(application):

@@ -126,7 +126,7 @@ def test_the_same_delivery_under_another_shops_header_touches_only_that_shop(app
 
 
 def test_an_unknown_topic_is_parked_with_a_reason(application):
-    answer = send(application, topic="fulfillments/create")
+    answer = send(application, topic="carts/create")
     work_off(application)
 
     assert answer.get_json() == {"state": "parked"}

