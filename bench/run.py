@@ -25,6 +25,7 @@ from builders_proofs import signed_proxy_query  # noqa: E402
 SECONDS = 8
 CONNECTIONS = 16
 WEBHOOKS = 1500
+PAGES, VISITORS = 20, 6_000
 GRANIAN = ("-m", "granian", "--interface", "wsgi", "--factory", "--workers", "2", "--blocking-threads", "64")
 GUNICORN = ("-m", "gunicorn", "--worker-class", "gthread", "--workers", "2", "--threads", "64", "--log-level", "error")
 
@@ -55,25 +56,44 @@ def empty_route(server: str) -> float:
 
 
 def offer_endpoint(folder: Path) -> float:
-    """Requests a second of `GET /proxy/offers` in the dev store's shop, every decision stored. Units: requests/s."""
+    """Requests a second of `GET /proxy/offers` in the dev store's shop, every decision stored. Units: requests/s.
+
+    Twenty product pages seen by thousands of visitors, each a few times, so that budgets are charged and not exhausted.
+    """
     from shopify_upsell.cli.demo import prepare
     from shopify_upsell.cli.processes import Stack
 
-    os.environ |= {"OFFER_RATE_PER_SECOND": "10000", "HOLDOUT_BASIS_POINTS": "0"}
+    os.environ |= {"OFFER_RATE_PER_SECOND": "10000", "HOLDOUT_BASIS_POINTS": "0", "LOG_LEVEL": "WARNING"}
     ports = {"app_port": free_port(), "devstore_port": free_port()}
     with Stack(folder / "offers", **ports, devstore_options=("--orders", "1500")) as stack:
         prepare(stack)
         pairs = requests.get(f"{stack.devstore_url}/_dev/truth.json", timeout=10).json()["pairs"]
-        query = signed_proxy_query(
-            {"placement": "theme/product_page", "product": str(pairs[0]["a"]), "visitor": "bench-visitor-1"},
-            shop="glow.myshopify.com",
-            now=datetime.now(UTC),
-            secret=stack.environment["SHOPIFY_API_SECRET"],
-        )
-        address = f"{stack.app_url}/proxy/offers?{query}"
-        if not requests.get(address, timeout=10).json()["offers"]:
+        products = sorted({pair["a"] for pair in pairs})[:PAGES]
+        script = folder / "visitors.lua"
+        script.write_text(a_crowd(products, stack.environment["SHOPIFY_API_SECRET"]))
+        first = f"{stack.app_url}/proxy/offers?{a_view(products[0], 0, stack.environment['SHOPIFY_API_SECRET'])}"
+        if not requests.get(first, timeout=10).json()["offers"]:
             raise SystemExit("the offer endpoint showed nothing: there is nothing to measure")
-        return wrk(address)
+        return wrk(stack.app_url, "-s", str(script))
+
+
+def a_view(product: int, visitor: int, secret: str) -> str:
+    """The signed query of one page view."""
+    parameters = {"placement": "theme/product_page", "product": str(product), "visitor": f"bench-visitor-{visitor:06}"}
+    return signed_proxy_query(parameters, shop="glow.myshopify.com", now=datetime.now(UTC), secret=secret)
+
+
+def a_crowd(products: list[int], secret: str) -> str:
+    """A wrk script that asks for one page view after the other."""
+    views = [a_view(products[number % len(products)], number, secret) for number in range(VISITORS)]
+    listed = ",".join(f'"{view}"' for view in views)
+    return f'''local views = {{{listed}}}
+local at = math.random(#views)
+request = function()
+  at = at % #views + 1
+  return wrk.format("GET", "/proxy/offers?" .. views[at])
+end
+'''
 
 
 def webhook_path(folder: Path) -> tuple[float, float]:
@@ -127,9 +147,9 @@ def until_idle(database) -> float:
     raise SystemExit("the worker did not finish")
 
 
-def wrk(address: str) -> float:
+def wrk(address: str, *options: str) -> float:
     """Requests a second that wrk counts; a run with failed answers is no measurement."""
-    command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{SECONDS}s", "--timeout", "5s", address]
+    command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{SECONDS}s", "--timeout", "5s", *options, address]
     said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     if "Non-2xx" in said:
         raise SystemExit(f"answers failed under load:\n{said}")

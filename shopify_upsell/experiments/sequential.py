@@ -18,7 +18,7 @@ PLANNED_ALPHA = 0.045
 """What a test spends unless its plan says otherwise. Source: `bench.measurement`, rows B6 and B8.
 
 The boundary spends alpha to the last bit, so at 0.05 every other batch of simulated tests has more than 5 % of false
-alarms. At 0.045 one batch of 2,000 in seven has, and 95 % of the power of one look at 0.05 is kept.
+alarms. At 0.045 one batch of 2,000 in eight has, and 95 % of the power of one look at 0.05 is kept.
 """
 
 FEWEST_DAYS = timedelta(days=7)

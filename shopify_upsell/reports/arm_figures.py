@@ -60,8 +60,8 @@ class ArmFigures:
     """One quarter by arm.
 
     Units: `arpu` minor units per customer known at the trigger, over their first 30 days; `frequency` orders per
-    shopper per 30 days; `survival` the share still without an order, by day since the trigger; `sequence` the difference
-    in net revenue per shopper as they came.
+    shopper per 30 days; `survival` the share still without an order, by day since the trigger; `sequence` the
+    difference in net revenue per shopper as they came.
     """
 
     arpu: Effect

@@ -24,7 +24,7 @@ MOST_LINES = 300_000
 """Order lines read for a report: about 150 MB and two seconds. Source: our choice."""
 
 PARTS = 997
-"""Parts that customers are dealt into by number. Source: a prime, so that numbers handed out in steps fill all parts."""
+"""Parts that customers are dealt into by number. Source: a prime: numbers handed out in steps fill all parts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ class KeptHistory:
     """
 
     currency: str | None
-    zone: ZoneInfo
+    is_zone_assumed: bool
     today: date
     sampled_parts: int
     lines: tuple[KeptLine, ...]
@@ -95,7 +95,7 @@ def read_kept(session: Session, shop_id: ShopId, *, now: datetime, most_lines: i
         if any(row.net_quantity > 0 for row in group):
             orders.append(_order(group, day))
     today = now.astimezone(zone).date() - timedelta(days=1)
-    return KeptHistory(shop.currency, zone, today, parts, tuple(lines), tuple(orders))
+    return KeptHistory(shop.currency, shop.time_zone is None, today, parts, tuple(lines), tuple(orders))
 
 
 def zone_of(name: str | None) -> ZoneInfo:

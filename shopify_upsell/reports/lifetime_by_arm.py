@@ -33,8 +33,10 @@ Members = Mapping[str, Mapping[CustomerId, datetime]]
 
 @dataclass(frozen=True, slots=True)
 class Lifetime:
-    """One arm's progress. Units: minor units per customer; `expected` in the next 365 days, with a 95 % interval of how
-    many purchases there will be; `fitted_on` whose orders the model knows. Numbers are None while `missing` says why.
+    """One arm's progress. Numbers are None while `missing` says why.
+
+    Units: minor units per customer; `expected` in the next 365 days, with a 95 % interval of how many purchases there
+    will be; `fitted_on` whose orders the model knows.
     """
 
     arm: str

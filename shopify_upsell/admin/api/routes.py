@@ -2,7 +2,7 @@
 
 from flask_smorest import Blueprint
 
-from shopify_upsell.admin.api import actions, customers, decisions, incidents, offers, settings, targets, words
+from shopify_upsell.admin.api import actions, customers, decisions, incidents, offers, reports, settings, targets, words
 from shopify_upsell.admin.api.proof import PREFIX, MerchantServices, guard
 
 PARTS = (
@@ -14,6 +14,7 @@ PARTS = (
     words.add_routes,
     targets.add_routes,
     actions.add_routes,
+    reports.add_routes,
 )
 
 
