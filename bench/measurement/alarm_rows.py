@@ -81,8 +81,8 @@ def assignment_rows(scale: float, seed: int) -> Iterator[Outcome]:
     correlation = np.asarray(np.corrcoef(arms))[np.triu_indices(EXPERIMENTS, 1)]
     independent = chdtrc(1, units * correlation**2)
     worst, dependent = float(np.abs(correlation).max()), int((independent <= 0.001).sum())
-    # 4.5 errors of a correlation are met once in 10^5 by luck; at full scale that is the gate of 0.02.
-    bar = max(0.02, 4.5 / units**0.5)
+    # 4.5 errors of a correlation are met once in 10^5 by luck; with the units of the full run that is the gate of 0.02.
+    bar = 0.02 if scale >= 1 else max(0.02, 4.5 / units**0.5)
     passed = matches and bool((uniform > 0.001).all()) and dependent == 0 and worst < bar
     shown = f"{len(correlation) - dependent}/{len(correlation)} independent, abs(corr) {worst:.3f}"
     shown += f", least uniform p {uniform.min():.3f}"

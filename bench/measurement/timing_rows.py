@@ -18,6 +18,8 @@ from shopify_upsell.matrix.waiting import WINDOW_COUNT, WINDOW_EDGES_DAYS
 
 Reals = NDArray[np.float64]
 
+ROWS = ("C1", "C2")
+
 GATES = {40: 0.22, 150: 0.16, 600: 0.07, 2_500: 0.025}
 CATEGORIES, PAIRS_EACH = 12, 10
 DAY_30 = 3
@@ -41,7 +43,7 @@ def rows(scale: float, seed: int) -> Iterator[Outcome]:
         ours, raw, shop_wide, fixed = losses.mean(axis=0)
         error = 3 * losses[:, 0].std(ddof=1) / worlds**0.5 if scale < 1 else 0.0
         peers = f"raw argmax {raw:.3f}, one window for all {shop_wide:.2f}, day 30 {fixed:.2f}"
-        name = f"C1 regret of the send window, {pitches} pitches a pair"
+        name = f"regret of the send window, {pitches} pitches a pair"
         yield Outcome("C1", name, f"<= {gate}", f"{ours:.3f}", bool(ours <= gate + error), peers)
     yield _freireich()
 
@@ -81,6 +83,4 @@ def _freireich() -> Outcome:
     worst = float(np.abs(1 - curve.incidence - np.array(SURVIVAL)).max())
     is_right = worst <= 1e-6 and curve.median_day() == 23 and abs(statistic - 16.79) < 0.005
     ours = f"off by {worst:.0e}; median {curve.median_day()}; log-rank {statistic:.2f}"
-    return Outcome(
-        "C2", "C2 Kaplan-Meier and log-rank of Freireich", "1e-6; 23; 16.79", ours, is_right, "lifelines same"
-    )
+    return Outcome("C2", "Kaplan-Meier and log-rank of Freireich", "1e-6; 23; 16.79", ours, is_right, "lifelines same")

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import click
@@ -18,8 +19,9 @@ from shopify_upsell.reports.experiment_report import ExperimentReport, experimen
 from shopify_upsell.reports.incremental import plain
 from shopify_upsell.reports.outcomes import rebuild_outcomes
 from shopify_upsell.reports.planning import ExperimentRequest, outlook, plan_experiment
-from shopify_upsell.reports.programme import programme_report
-from shopify_upsell.reports.programme_text import programme_html, programme_text
+from shopify_upsell.reports.programme_page import programme_page
+from shopify_upsell.reports.programme_text import programme_text
+from shopify_upsell.reports.programme_view import programme_view
 from shopify_upsell.reports.statement import Freshness
 from shopify_upsell.shops.store import Shop
 
@@ -125,16 +127,20 @@ def recount(domain: str) -> None:
 @shop_option
 @click.option("--quarter", type=click.IntRange(20001, 29994), help="Such as 20264; default: the present one.")
 @click.option("--format", "form", type=click.Choice(("text", "json", "html")), default="text", show_default=True)
-def programme(domain: str, quarter: int | None, form: str) -> None:
-    """What offers caused, beside what they claim."""
+@click.option("--out", type=click.Path(dir_okay=False, writable=True, path_type=Path), help="Default: standard output.")
+def programme(domain: str, quarter: int | None, form: str, out: Path | None) -> None:
+    """What offers caused, beside what they claim. As HTML: with pictures, customers, pairs and every assumption."""
     with reading(domain) as (parts, session, shop):
         share = parts.settings.holdout_basis_points
-        found = programme_report(session, shop.shop_id, now=utc_now(), holdout_basis_points=share, quarter=quarter)
-        fresh = _fresh(session, shop)
+        found = programme_view(session, shop.shop_id, now=utc_now(), holdout_basis_points=share, quarter=quarter)
     if form == "json":
-        click.echo(json.dumps({"freshness": fresh.to_json(), "programme": found.to_json()}, sort_keys=True))
+        text = json.dumps(found.to_json(), sort_keys=True) + "\n"
     else:
-        click.echo(programme_html(found, fresh) if form == "html" else programme_text(found, fresh))
+        text = programme_page(found) if form == "html" else f"{programme_text(found.report, found.fresh)}\n"
+    if out is None:
+        click.echo(text, nl=False)
+    else:
+        out.write_text(text, encoding="utf-8")
 
 
 def _fresh(session: Session, shop: Shop) -> Freshness:

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from shopify_upsell.cli.joined import joined_parts, require_shop
 from shopify_upsell.inbox.store import freshness
 from shopify_upsell.jobs.worker import utc_now
-from shopify_upsell.reports.export import write_export
+from shopify_upsell.reports.export import FORMS, write_export
 from shopify_upsell.reports.month import Freshness, Statement
 from shopify_upsell.reports.statement import lock_statements, monthly_statements
 from shopify_upsell.reports.statement_forms import statement_csv, statement_html
@@ -43,11 +43,12 @@ def statement(domain: str, month: str, form: str, lock: bool, out: Path | None) 
 @click.command()
 @click.option("--shop", "domain", required=True, help="The shop's domain.")
 @click.option("--out", required=True, type=click.Path(file_okay=False, path_type=Path), help="A folder for the files.")
-def export(domain: str, out: Path) -> None:
-    """All that reports are made of, as CSV files: `python -m shopify_upsell.reports.rebuild DIR` adds them up again."""
+@click.option("--format", "form", type=click.Choice(FORMS), default="csv", show_default=True, help="Parquet: pyarrow.")
+def export(domain: str, out: Path, form: str) -> None:
+    """All that reports are made of, a file a table: `python -m shopify_upsell.reports.rebuild DIR` adds the CSV up."""
     with joined_parts().database.read() as session:
         shop = require_shop(session, domain)
-        counts = write_export(session, shop.shop_id, out)
+        counts = write_export(session, shop.shop_id, out, form=form)
     for name, count in counts.items():
         click.echo(f"{name}: {count}")
 

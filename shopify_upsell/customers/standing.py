@@ -44,6 +44,7 @@ from shopify_upsell.customers.suppression import Suppression
 from shopify_upsell.database import ExternalId, UtcDateTime
 
 WISH, DISMISSAL, WORD, BUDGET, SIGNAL, PROFILE = "wish", "dismissal", "word", "budget", "signal", "profile"
+PARTS = frozenset({WISH, DISMISSAL, WORD, BUDGET, SIGNAL, PROFILE})
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,19 +57,25 @@ class Standing:
     preference: str
     own: CourtesyState
     courtesy: CourtesyState
+    more: tuple[Any, ...] = ()
 
 
 NOBODY = Standing(ANONYMOUS, (), (), ALL, NOTHING_SHOWN, NOTHING_SHOWN)
 """Somebody without a name: nothing is known and nothing can be remembered."""
 
 
-def read_standing(session: Session, shop_id: ShopId, subjects: Sequence[str], *, now: datetime) -> Standing:
-    """Read what is known of a shopper under all their names (one or two, the best known first)."""
+def read_standing(
+    session: Session, shop_id: ShopId, subjects: Sequence[str], *, now: datetime, statement: Any = None
+) -> Standing:
+    """Read what is known of a shopper under all their names (one or two, the best known first).
+
+    `statement`: one of `standing_statement`, whose further parts come back as `more`.
+    """
     if not subjects:
         return NOBODY
     asked = {"shop": shop_id, "one": subjects[0], "other": subjects[-1], "now": now, "past": now - REMEMBERED}
     found: dict[str, list[Row[Any]]] = {}
-    for row in session.connection().execute(STANDING_OF, asked):
+    for row in session.connection().execute(STANDING_OF if statement is None else statement, asked):
         found.setdefault(row.part, []).append(row)
     budgets = {row.subject: read_state(row.text_a, row.id_a) for row in found.get(BUDGET, ())}
     states = [budgets.get(subject, NOTHING_SHOWN) for subject in subjects]
@@ -79,6 +86,7 @@ def read_standing(session: Session, shop_id: ShopId, subjects: Sequence[str], *,
         preference=preference_in_force(Preference(row.text_a, row.time_a) for row in found.get(WORD, ())),
         own=states[0],
         courtesy=merged_state(states) if budgets else NOTHING_SHOWN,
+        more=tuple(row for part, rows in found.items() if part not in PARTS for row in rows),
     )
 
 
@@ -140,15 +148,24 @@ NAMES = {
 """The columns that all parts share, each part in its own way."""
 
 
+def standing_statement(*more: Any) -> Any:
+    """The one query, with further parts of other stations: selects that `part_columns` shaped."""
+    return union_of(*_parts(), *more)
+
+
+def part_columns(name: str, subject: Any, **columns: Any) -> list[Any]:
+    """The columns of one part: its name, whose it is, and what it tells in the columns that all parts share."""
+    told = [columns.get(column, cast(null(), kind)).label(column) for column, kind in NAMES.items()]
+    return [literal_column(f"'{name}'", Text).label("part"), subject.label("subject"), *told]
+
+
 def _part(name: str, row: Any, more: Sequence[Any] = (), **columns: Any) -> Select[Any]:
     shop: BindParameter[int] = bindparam("shop", type_=ExternalId)
-    told = [columns.get(column, cast(null(), kind)).label(column) for column, kind in NAMES.items()]
     mine = row.subject.in_([bindparam("one", type_=Text), bindparam("other", type_=Text)])
-    part = literal_column(f"'{name}'", Text).label("part")
-    return select(part, row.subject.label("subject"), *told).where(row.shop_id == shop, mine, *more)
+    return select(*part_columns(name, row.subject, **columns)).where(row.shop_id == shop, mine, *more)
 
 
-def _statement() -> Any:
+def _parts() -> tuple[Select[Any], ...]:
     now = bindparam("now", type_=UtcDateTime)
     past = bindparam("past", type_=UtcDateTime)
     wish, away, word, budget, signal, profile = (
@@ -156,7 +173,7 @@ def _statement() -> Any:
     )  # fmt: skip
     away_ids = {"id_a": away.offer_id, "id_b": away.anchor_product_id, "id_c": away.product_id}
     remembered = or_(signal.occurred_at > past, signal.kind.in_(sorted(STANDING)))
-    return union_of(
+    return (
         _part(WISH, wish, [wish.until > now], id_a=wish.product_id, text_a=wish.reason, time_a=wish.until),
         _part(
             DISMISSAL, away, [away.until > now], **away_ids,
@@ -182,5 +199,5 @@ def _as_number(claim: Any) -> Any:
     return cast(cast(claim, Integer), Double)
 
 
-STANDING_OF = _statement()
+STANDING_OF = standing_statement()
 """Built once: building it takes longer than running it."""

@@ -98,8 +98,8 @@ KINDS: Mapping[str, ExperimentKind] = MappingProxyType(
                 primary=NET_REVENUE,
                 guardrails=("dismissal_rate", "refund_rate"),
                 may_differ=(
-                    "headline", "text", "benefits", "why.text", "button", "badge", "image", "template", "layout", "style",
-                    "items.*.image",
+                    "headline", "text", "benefits", "why.text", "button", "badge", "image", "template", "layout",
+                    "style", "items.*.image",
                 ),
             ),
             ExperimentKind(

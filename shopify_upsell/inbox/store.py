@@ -145,8 +145,14 @@ def erase_old(session: Session, shop_id: ShopId, *, bodies_before: datetime, row
 
 
 def freshness(session: Session, shop_id: ShopId) -> tuple[datetime | None, int]:
-    """When the newest handled delivery came in, and how many wait to be handled."""
-    newest = session.scalar(
+    """Up to when everything that came in is handled, and how many deliveries wait.
+
+    While some wait, that is when the oldest of them came in: a newer one that was handled before it says nothing.
+    """
+    oldest = session.scalar(
+        select(func.min(EventRow.received_at)).where(EventRow.shop_id == shop_id, EventRow.state == "stored")
+    )
+    newest = oldest or session.scalar(
         select(func.max(EventRow.received_at)).where(EventRow.shop_id == shop_id, EventRow.state == "done")
     )
     waiting = session.scalar(

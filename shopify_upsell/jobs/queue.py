@@ -76,6 +76,30 @@ def enqueue(session: Session, shop_id: ShopId, request: JobRequest, now: datetim
     return added is not None
 
 
+def is_waiting(session: Session, shop_id: ShopId, key_start: str) -> bool:
+    """Tell whether a job whose key starts so waits and was never claimed; then hold it until the transaction ends.
+
+    Whoever claims it afterwards sees what this transaction writes, so the same need not be asked for twice. A row that
+    is being claimed at this moment counts as claimed.
+    """
+    waiting = select(JobRow.job_id).where(
+        JobRow.shop_id == shop_id,
+        *_starts_with(session, key_start),
+        JobRow.state == "new",
+        JobRow.attempts == 0,
+        JobRow.lease_token.is_(None),
+    )
+    return session.scalar(waiting.limit(1).with_for_update(skip_locked=True)) is not None
+
+
+def _starts_with(session: Session, key_start: str) -> tuple[Any, Any]:
+    """Compare byte by byte: a collation may skip the marks that part a key."""
+    end = key_start + "~"  # above every digit that may follow
+    if is_postgresql(session):
+        return JobRow.dedupe_key.op("~>=~")(key_start), JobRow.dedupe_key.op("~<~")(end)
+    return JobRow.dedupe_key >= key_start, JobRow.dedupe_key < end
+
+
 def has_due(session: Session, now: datetime) -> bool:
     """Tell whether a claim would find work. Reading first keeps idle polls off SQLite's write lock."""
     moment = func.now() if is_postgresql(session) else now

@@ -17,6 +17,14 @@ class JobRow(Base):
     __table_args__ = (
         UniqueConstraint("shop_id", "dedupe_key"),
         Index(
+            "ix_job_waiting",
+            "shop_id",
+            "dedupe_key",
+            postgresql_ops={"dedupe_key": "text_pattern_ops"},
+            sqlite_where=text("state = 'new'"),
+            postgresql_where=text("state = 'new'"),
+        ),
+        Index(
             "ix_job_due",
             "not_before",
             "job_id",

@@ -25,6 +25,7 @@ from shopify_upsell.jobs.queue import (
     enqueue,
     finish,
     has_due,
+    is_waiting,
     postpone,
     wait_after,
 )
@@ -181,8 +182,14 @@ class Worker:
     def _announce(self, session: Session, job: Job, announcements: Sequence[Announcement]) -> None:
         for announcement in announcements:
             for kind in self._listeners.get(announcement.name, ()):
-                request = _gathered_request(kind, job) if kind in self._gathered else _request(kind, job, announcement)
-                enqueue(session, job.shop_id, request, self._clock())
+                if kind in self._gathered:
+                    enqueue(session, job.shop_id, _gathered_request(kind, job), self._clock())
+                    continue
+                # A listener reads what is true when it runs: one that still waits will see this news as well.
+                is_plain = not announcement.details
+                if is_plain and is_waiting(session, job.shop_id, _key_start(kind, announcement)):
+                    continue
+                enqueue(session, job.shop_id, _request(kind, job, announcement), self._clock())
 
     def _record_failure(self, session: Session, job: Job, error: Exception) -> None:
         outcome = "retry"
@@ -205,10 +212,17 @@ class Worker:
 
 
 def _request(kind: str, job: Job, announcement: Announcement) -> JobRequest:
-    # The key outlives the job and may not name whom it was about.
-    subject = hashlib.sha256(str(announcement.subject_id).encode()).hexdigest()[:16]
-    key = f"{kind}:{job.job_id}:{subject}"
+    key = f"{_key_start(kind, announcement)}{job.job_id}"
     return JobRequest(kind, key, {"subject_id": announcement.subject_id, **announcement.details})
+
+
+def _key_start(kind: str, announcement: Announcement) -> str:
+    """How the keys of all jobs of this kind about one subject start.
+
+    The key outlives the job and may not name whom it was about.
+    """
+    subject = hashlib.sha256(str(announcement.subject_id).encode()).hexdigest()[:16]
+    return f"{kind}:{announcement.name}:{subject}:"
 
 
 def _gathered_request(kind: str, job: Job) -> JobRequest:

@@ -19,7 +19,7 @@ from shopify_upsell.offers.pipeline import ENGINE_VERSION, decide_from
 from shopify_upsell.offers.shelving import MOST_ANCHORS, SHORTLIST, Shelf, resolved_request, shelf_for
 from shopify_upsell.offers.snapshot import CartLine, OfferRequest, placement_kind_of
 from shopify_upsell.offers.timing import LATER
-from shopify_upsell.offers.unit_store import unit_for
+from shopify_upsell.offers.unit_store import STANDING_WITH_UNIT, unit_among
 from shopify_upsell.shops.store import Shop
 
 __all__ = ["SHORTLIST", "CartLine", "Decision", "OfferRequest", "decide"]
@@ -42,7 +42,7 @@ def decide(
 
     Raises: InvalidInput for a visitor id that our own script could not have made.
     """
-    standing = read_standing(session, shop.shop_id, request.subjects, now=now)
+    standing = read_standing(session, shop.shop_id, request.subjects, now=now, statement=STANDING_WITH_UNIT)
     asked = resolved_request(session, shop.shop_id, request)
     owned: dict[ProductId, OwnedProduct] = {}
     if placement_kind_of(asked) == LATER and not asked.anchor_product_ids:
@@ -60,7 +60,7 @@ def decide(
         shopper=standing.shopper,
         courtesy=standing.courtesy,
         owned=owned,
-        unit=unit_for(session, shop.shop_id, asked.subjects),
+        unit=unit_among(standing.more, asked.subjects),
         holdout_salt=quarter_holdout(shop.holdout_salt, now, holdout_basis_points).salt,
     )
     return Decision(

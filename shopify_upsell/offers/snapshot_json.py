@@ -84,14 +84,27 @@ def answer_from_json(text: str, shared: str | None = None) -> Answer:
     return Answer(**known, shared=SharedRefusals(refusals))
 
 
+_AS_THEY_ARE = frozenset({str, int, float, bool, NoneType, datetime})
+
+
 def _plain(value: Any) -> Any:
+    kind: Any = type(value)
+    if kind in _AS_THEY_ARE:
+        return value
+    if kind is tuple:
+        return [_plain(each) for each in value]
     if is_dataclass(value):
-        return {each.name: _plain(getattr(value, each.name)) for each in fields(value)}
+        return {name: _plain(getattr(value, name)) for name in _names(kind)}
     if isinstance(value, tuple):
         return [_plain(each) for each in value]
     if isinstance(value, Mapping):
         return {str(key): _plain(each) for key, each in value.items()}
     return value
+
+
+@cache
+def _names(kind: Any) -> tuple[str, ...]:
+    return tuple(each.name for each in fields(kind))
 
 
 def _read(kind: type[Document], value: Any) -> Document:

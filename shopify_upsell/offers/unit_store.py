@@ -14,11 +14,13 @@ from sqlalchemy import BigInteger, ForeignKey, Index, Text, bindparam, delete, s
 from sqlalchemy.orm import Mapped, Session, aliased, mapped_column
 
 from shopify_upsell.core import CustomerId, ShopId
+from shopify_upsell.customers.standing import part_columns, standing_statement
 from shopify_upsell.customers.subjects import customer_subject
 from shopify_upsell.database import Base, UtcDateTime, is_postgresql
 from shopify_upsell.ledger.tables import batches, put_rows
 
 CUSTOMER, CART = "c:", "t:"
+MET = "met"
 
 
 class UnitLinkRow(Base):
@@ -83,6 +85,28 @@ def _first_met() -> Any:
         .limit(1)
     )
 
+
+def standing_with_unit() -> Any:
+    """The query of a person's standing that also tells every name they were met under, and when."""
+    link, other = aliased(UnitLinkRow), aliased(UnitLinkRow)
+    same = (other.shop_id == link.shop_id) & (other.person_id == link.person_id)
+    names = [bindparam("one", type_=Text), bindparam("other", type_=Text)]
+    met = (
+        select(*part_columns(MET, other.subject, time_a=other.met_at))
+        .select_from(link)
+        .join(other, same)
+        .where(link.shop_id == bindparam("shop", type_=BigInteger), link.subject.in_(names), other.met_at.is_not(None))
+    )
+    return standing_statement(met)
+
+
+def unit_among(met: Iterable[Any], subjects: Sequence[str]) -> str | None:
+    """As `unit_for`, from the rows that came with a standing."""
+    first = min(((row.time_a, row.subject) for row in met if row.part == MET), default=None)
+    return first[1] if first is not None else next(iter(subjects), None)
+
+
+STANDING_WITH_UNIT = standing_with_unit()
 
 FIRST_MET = _first_met()
 """Built once: building it takes longer than running it."""

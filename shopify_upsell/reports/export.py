@@ -1,4 +1,4 @@
-"""The open export: every row that reports are made of, as CSV, a file a table.
+"""The open export: every row that reports are made of, a file a table, as CSV or as Parquet.
 
 Ids, amounts and times; no names, no addresses, no tokens. People appear as digests that are the same in every file of
 one shop, so that units of an experiment, their touches and their orders can be joined, and as nothing else.
@@ -14,22 +14,27 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Boolean, Integer, Select, select
 from sqlalchemy.orm import Session
 
 from shopify_upsell.attribution.tables import CreditPostingRow
 from shopify_upsell.attribution.touches import channel_of
 from shopify_upsell.core import ShopId
-from shopify_upsell.database import Base
+from shopify_upsell.database import Base, UtcDateTime
 from shopify_upsell.ledger.tables import OrderRow
 from shopify_upsell.matrix.tables import MatrixBuildRow
 from shopify_upsell.offers.decisions import DecisionRow
 from shopify_upsell.offers.store import OfferRow
+from shopify_upsell.reports.table_files import Column, Kind, require_parquet, write_parquet
 from shopify_upsell.shops.store import get_shop
 
 Plain = Callable[[Any], Any]
 
 ROWS_AT_ONCE = 2_000
+
+CSV, PARQUET = "csv", "parquet"
+FORMS = (CSV, PARQUET)
+"""What files may be written as. `rebuild` reads CSV; Parquet needs pyarrow."""
 
 STATIONS = (CreditPostingRow, OrderRow, MatrixBuildRow, DecisionRow, OfferRow)
 """A row of each station whose tables leave: importing them is what makes the tables known by name."""
@@ -86,7 +91,8 @@ FILES = (
         (
             "order_id", "line_id", "product_id", "variant_id", "quantity", "net_quantity", "unit_price_minor_units",
             "gross_minor_units", "discount_minor_units", "tax_minor_units", "refunded_minor_units",
-            "removed_minor_units", "net_minor_units", "is_gift_card",
+            "removed_minor_units", "net_minor_units", "is_gift_card", "presentment_unit_price_minor_units",
+            "presentment_discount_minor_units", "presentment_tax_minor_units", "presentment_net_minor_units",
         ),
     ),
     ExportFile(
@@ -113,11 +119,15 @@ FILES = (
 )  # fmt: skip
 
 
-def write_export(session: Session, shop_id: ShopId, folder: Path) -> dict[str, int]:
+def write_export(session: Session, shop_id: ShopId, folder: Path, *, form: str = CSV) -> dict[str, int]:
     """Write a shop's files into a folder, which is made if need be. Returns rows by file.
 
     One reading transaction sees one moment, so the files fit each other.
+
+    Raises: InvalidInput for Parquet where pyarrow is not installed; then nothing is written.
     """
+    if form == PARQUET:
+        return write_parquet_export(session, shop_id, folder)
     folder.mkdir(parents=True, exist_ok=True)
     shop = get_shop(session, shop_id)
     _write(folder / "shop.csv", ["currency", "time_zone"], iter([[shop.currency or "", shop.time_zone or ""]]))
@@ -127,19 +137,58 @@ def write_export(session: Session, shop_id: ShopId, folder: Path) -> dict[str, i
     }
 
 
+def write_parquet_export(session: Session, shop_id: ShopId, folder: Path) -> dict[str, int]:
+    """Write the same rows with their types: whole numbers, truths and moments instead of their text."""
+    require_parquet()
+    folder.mkdir(parents=True, exist_ok=True)
+    shop = get_shop(session, shop_id)
+    about = (Column("currency", "text"), Column("time_zone", "text"))
+    counts = {"shop.parquet": write_parquet(folder / "shop.parquet", about, [(shop.currency, shop.time_zone)])}
+    for file in FILES:
+        name = f"{Path(file.name).stem}.parquet"
+        rows = _typed_rows(session, shop_id, file, shop.holdout_salt)
+        counts[name] = write_parquet(folder / name, _typed_head(file), rows)
+    return counts
+
+
+def _typed_head(file: ExportFile) -> list[Column]:
+    table = Base.metadata.tables[file.table]
+    plain = [Column(name, _kind(table.c[name])) for name in file.columns]
+    return plain + [Column(name, "text") for name in (*file.derived, *file.people)]
+
+
+def _kind(column: Any) -> Kind:
+    kinds: tuple[tuple[type, Kind], ...] = ((UtcDateTime, "moment"), (Boolean, "truth"), (Integer, "integer"))
+    return next((kind for type_, kind in kinds if isinstance(column.type, type_)), "text")
+
+
+def _typed_rows(session: Session, shop_id: ShopId, file: ExportFile, salt: str) -> Iterator[list[Any]]:
+    says: list[Plain] = [_as_it_is] * len(file.columns) + [_said(how) for _, how in file.derived.values()]
+    says += [_digested(salt, source) for source in file.people.values()]
+    for row in session.execute(_selected(shop_id, file).execution_options(yield_per=ROWS_AT_ONCE)):
+        yield [say(value) for say, value in zip(says, row, strict=True)]
+
+
+def _as_it_is(value: Any) -> Any:
+    return value
+
+
 def _head(file: ExportFile) -> list[str]:
     return [*file.columns, *file.derived, *file.people]
 
 
 def _rows(session: Session, shop_id: ShopId, file: ExportFile, salt: str) -> Iterator[list[str]]:
+    says = [_text] * len(file.columns) + [_said(how) for _, how in file.derived.values()]
+    says += [_digested(salt, source) for source in file.people.values()]
+    for row in session.execute(_selected(shop_id, file).execution_options(yield_per=ROWS_AT_ONCE)):
+        yield [say(value) for say, value in zip(says, row, strict=True)]
+
+
+def _selected(shop_id: ShopId, file: ExportFile) -> Select[Any]:
     table = Base.metadata.tables[file.table]
     wanted = [*file.columns, *(source for source, _ in file.derived.values()), *file.people.values()]
     rows = select(*(table.c[name].label(f"c{place}") for place, name in enumerate(wanted)))
-    ordered = rows.where(table.c.shop_id == shop_id).order_by(*table.primary_key.columns)
-    says = [_text] * len(file.columns) + [_said(how) for _, how in file.derived.values()]
-    says += [_digested(salt, source) for source in file.people.values()]
-    for row in session.execute(ordered.execution_options(yield_per=ROWS_AT_ONCE)):
-        yield [say(value) for say, value in zip(says, row, strict=True)]
+    return rows.where(table.c.shop_id == shop_id).order_by(*table.primary_key.columns)
 
 
 def _write(path: Path, head: list[str], rows: Iterator[list[str]]) -> int:

@@ -23,7 +23,7 @@ p { margin: 0 0 .75rem; max-width: 48rem; }
 a { color: #0b5cad; }
 a:focus-visible, summary:focus-visible, .wide:focus-visible { outline: 2px solid #0b5cad; outline-offset: 2px; }
 .verdict { font-size: 1.125rem; font-weight: 600; }
-.facts { display: grid; grid-template-columns: repeat(auto-fit, minmax(13rem, 1fr)); gap: .75rem; margin: 1rem 0; }
+.facts { display: grid; grid-template-columns: repeat(auto-fit, minmax(9rem, 1fr)); gap: .75rem; margin: 1rem 0; }
 .facts div { border: 1px solid #d0d0d0; border-radius: 8px; padding: .75rem; }
 .facts dt { color: #616161; }
 .facts dd { margin: 0; font-size: 1.125rem; font-weight: 600; font-variant-numeric: tabular-nums; }
@@ -31,7 +31,7 @@ a:focus-visible, summary:focus-visible, .wide:focus-visible { outline: 2px solid
 .badge { display: inline-block; border: 1px solid #8a6100; border-radius: 8px; background: #fff3d6; color: #4f3800;
   font-size: .75rem; font-weight: 600; line-height: 1; padding: .375rem .5rem;
   margin: .125rem 0; text-decoration: none; }
-.wide { overflow-x: auto; }
+.wide { overflow-x: auto; max-width: 100%; }
 figure { margin: 1rem 0; }
 figcaption { font-weight: 600; margin: 0 0 .25rem; }
 figure > svg, .wide svg { display: block; width: 100%; min-width: 30rem; max-width: 45rem; height: auto; }
@@ -42,7 +42,8 @@ th, td { padding: .375rem .5rem; border-bottom: 1px solid #d0d0d0; text-align: r
 th[scope=row], thead th:first-child { text-align: left; }
 tbody th { font-weight: 400; }
 td { font-variant-numeric: tabular-nums; }
-.prose th, .prose td { white-space: normal; text-align: left; vertical-align: top; }
+.assumptions dt { margin: .75rem 0 .25rem; }
+.assumptions dd { margin: 0; max-width: 48rem; }
 .quiet { color: #616161; }
 @media (max-width: 30rem) { main { padding: .5rem; } section { padding: .75rem; border-radius: 8px; } }
 @media print { body { background: #fff; } section { border: 0; padding: 0; break-inside: avoid; } }
@@ -97,17 +98,14 @@ def wide(label: str, markup: str) -> str:
     return f'<div class="wide" role="region" tabindex="0" aria-label="{escaped(label)}">{markup}</div>'
 
 
-def table(caption: str, head: Sequence[str], rows: Iterable[Sequence[str]], kind: str = "") -> str:
+def table(caption: str, head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """Write a table whose rows are named by their first cell. It scrolls where it must."""
     top = "".join(f'<th scope="col">{escaped(name)}</th>' for name in head)
     body = "".join(
         f'<tr><th scope="row">{escaped(row[0])}</th>{"".join(f"<td>{escaped(cell)}</td>" for cell in row[1:])}</tr>'
         for row in rows
     )
-    markup = (
-        f"<table{_class(kind)}><caption>{escaped(caption)}</caption><thead><tr>{top}</tr></thead>"
-        f"<tbody>{body}</tbody></table>"
-    )
+    markup = f"<table><caption>{escaped(caption)}</caption><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table>"
     return wide(caption, markup)
 
 

@@ -20,12 +20,15 @@ ARM_WORDS = {OPEN: "Saw offers", HOLDOUT: "Held out"}
 
 WIDTH = 640
 
+WHOLE_FROM = 1_000
+"""Amounts from which a picture leaves cents out, so that its ticks keep apart. The tables of the report keep them."""
+
 
 def uplift_chart(report: ProgrammeReport) -> BarChart:
     """Difference per shopper in revenue and margin, with the interval of one look and of every look."""
     bars = [
         *_looks("Revenue", report.revenue),
-        *_looks("Margin", report.margin),
+        *_looks(_margin(report), report.margin),
     ]
     return BarChart(
         Words(
@@ -60,7 +63,7 @@ def sequence_chart(report: ProgrammeReport, steps: Sequence[Step]) -> Chart:
 
 def claim_chart(report: ProgrammeReport) -> BarChart:
     """Money that offers claim beside money they caused."""
-    bars = [*_claims("Revenue", report.claimed_revenue), *_claims("Margin", report.claimed_margin)]
+    bars = [*_claims("Revenue", report.claimed_revenue), *_claims(_margin(report), report.claimed_margin)]
     return BarChart(
         Words(
             "claims",
@@ -121,13 +124,17 @@ def money_words(amount: float, currency: str | None) -> str:
     return plain_number(round(amount)) if currency is None else as_amount(amount, currency).replace("-", "−")
 
 
+def _margin(report: ProgrammeReport) -> str:
+    return "Margin (assumed)" if report.assumed else "Margin"
+
+
 def _looks(name: str, effect: Effect | None) -> Iterator[Bar]:
     if effect is None or effect.difference is None or effect.standard_error is None:
         yield Bar(name, None)
         return
     once = ONE_LOOK * effect.standard_error
-    yield Bar(f"{name}, at every look", effect.difference, effect.low, effect.high)
-    yield Bar(f"{name}, one look only", effect.difference, effect.difference - once, effect.difference + once)
+    yield Bar(f"{name}, every look", effect.difference, effect.low, effect.high)
+    yield Bar(f"{name}, one look", effect.difference, effect.difference - once, effect.difference + once)
 
 
 def _claims(name: str, claim: Claim | None) -> Iterator[Bar]:
@@ -151,7 +158,9 @@ def _small_percent(value: float) -> str:
 
 def _money_axis(currency: str | None, label: str) -> Axis:
     digits = EXPONENTS.get(currency or "", 0)
-    return Axis(
-        label if currency is None else f"{label}, {currency}",
-        lambda value: f"{value / 10**digits:,.{digits}f}".replace("-", "−"),
-    )
+
+    def write(value: float) -> str:
+        amount = value / 10**digits
+        return f"{amount:,.{0 if abs(amount) >= WHOLE_FROM else digits}f}".replace("-", "−")
+
+    return Axis(label if currency is None else f"{label}, {currency}", write)

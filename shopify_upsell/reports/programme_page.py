@@ -8,14 +8,15 @@ from collections.abc import Iterator
 from shopify_upsell.experiments.layers import HOLDOUT, OPEN
 from shopify_upsell.reports.arm_figures import ArmFigures, ArmProducts
 from shopify_upsell.reports.assumptions import MARGINS, Assumption
-from shopify_upsell.reports.chart_paper import percent, plain_number, signed_percent
+from shopify_upsell.reports.chart import BarChart, Chart
+from shopify_upsell.reports.chart_paper import escaped, percent, plain_number, signed_percent
 from shopify_upsell.reports.charts import figure
 from shopify_upsell.reports.customer_figures import CustomerFigures, Share, cells_by_cohort
 from shopify_upsell.reports.figures import freshness_stamp
 from shopify_upsell.reports.figures_by_cohort import CohortCell
 from shopify_upsell.reports.incremental import Claim, Effect, Missing
 from shopify_upsell.reports.lifetime_by_arm import AHEAD_DAYS, BEFORE, Lifetime
-from shopify_upsell.reports.page import badge, facts, page, paragraph, section, table
+from shopify_upsell.reports.page import badge, facts, page, paragraph, section, table, wide
 from shopify_upsell.reports.pair_figures import ATTACH_DAYS, PairAttach
 from shopify_upsell.reports.programme_charts import (
     ARM_WORDS,
@@ -43,12 +44,12 @@ def programme_page(view: ProgrammeView) -> str:
     if view.arms is not None:
         parts += [_kept(view, view.arms), _lifetimes(view, view.arms)]
     parts += [_retention(view.customers), _pairs(view.pairs), _assumptions(view.assumptions), _stamp(view)]
-    return page(f"Did offers help? {report.quarter // 10}, quarter {report.quarter % 10}", parts)
+    return page(f"Programme, quarter {report.quarter // 10} Q{report.quarter % 10}", parts)
 
 
 def _verdict(view: ProgrammeView) -> str:
     report = view.report
-    said = [f'<p class="verdict">{report.words}</p>']
+    said = [paragraph(report.words, "verdict")]
     if report.missing is not None:
         said.append(paragraph(f"Still missing: {_missing(report.missing)}."))
     said += [paragraph(f"Warning: {warning.replace('_', ' ')}.") for warning in report.warnings]
@@ -66,7 +67,7 @@ def _verdict(view: ProgrammeView) -> str:
         beside = "nothing need have been caused" if claim.kappa is not None and None in inverse else ""
         number, ends = _range_words(*inverse)
         counts.append(("Claimed ÷ caused", "no upper end" if beside else number, beside or ends, ""))
-    return section("verdict", "In short", [*said, facts(counts)])
+    return section("verdict", "Did offers help?", [*said, facts(counts)])
 
 
 def _caused_words(view: ProgrammeView, claim: Claim) -> tuple[str, str]:
@@ -80,22 +81,20 @@ def _caused_words(view: ProgrammeView, claim: Claim) -> tuple[str, str]:
 def _caused(view: ProgrammeView) -> str:
     report = view.report
     badges = _badges(view, MARGINS)
-    parts = [figure(uplift_chart(report))]
-    if badges:
-        parts.append(f"<p>Margins rest on assumptions: {badges}</p>")
-    parts.append(figure(claim_chart(report)))
+    parts = [f"<p>Every margin below rests on assumptions: {badges}</p>"] if badges else []
+    parts += [_figure(uplift_chart(report)), _figure(claim_chart(report))]
     if view.arms is not None:
-        parts.append(figure(sequence_chart(report, view.arms.sequence)))
+        parts.append(_figure(sequence_chart(report, view.arms.sequence)))
     effects = [
-        ("Net revenue per shopper", report.revenue, ""),
-        ("Margin per shopper", report.margin, ""),
-        ("Orders per shopper", report.orders_per_unit, ""),
-        ("Order value", report.order_value, ""),
+        ("Net revenue per shopper", report.revenue),
+        ("Margin per shopper (assumed)" if badges else "Margin per shopper", report.margin),
+        ("Orders per shopper", report.orders_per_unit),
+        ("Order value", report.order_value),
     ]
     if view.arms is not None:
-        effects.append(("Net revenue per known customer, first 30 days", view.arms.arpu, ""))
-        effects.append(("Orders per shopper in 30 days", view.arms.frequency, ""))
-    rows = [_effect_row(name, effect) for name, effect, _ in effects if effect is not None]
+        effects.append(("Net revenue per known customer, first 30 days", view.arms.arpu))
+        effects.append(("Orders per shopper in 30 days", view.arms.frequency))
+    rows = [_effect_row(name, effect) for name, effect in effects if effect is not None]
     parts.append(table("Change against the holdout, intervals at every look", ("", "Change", "From", "To", ""), rows))
     return section("caused", "What offers caused", parts)
 
@@ -110,7 +109,7 @@ def _effect_row(name: str, effect: Effect) -> tuple[str, ...]:
 
 
 def _kept(view: ProgrammeView, arms: ArmFigures) -> str:
-    parts = [figure(survival_chart(arms))]
+    parts = [_figure(survival_chart(arms))]
     report = view.report
     rows = []
     for who, found in (("shoppers", report.retention_of_everyone), ("customers", report.retention_of_customers)):
@@ -233,23 +232,23 @@ def _share_words(share: Share) -> tuple[str, str, str]:
 def _assumptions(listed: tuple[Assumption, ...]) -> str:
     if not listed:
         return section("assumptions", "Assumptions", [paragraph("No number above rests on an assumption.")])
-    rows = "".join(
-        f'<tr id="assumption-{one.code}"><th scope="row"><span class="badge">Assumed: {one.badge}</span></th>'
-        f"<td>{one.sentence}</td><td>{one.source}</td></tr>"
+    each = "".join(
+        f'<dt id="assumption-{one.code}"><span class="badge">Assumed: {escaped(one.badge)}</span></dt>'
+        f'<dd>{escaped(one.sentence)}</dd><dd class="quiet">{escaped(one.source)}</dd>'
         for one in listed
     )
-    names = "".join(f'<th scope="col">{name}</th>' for name in ("Badge", "What is taken", "Source"))
-    caption = "<caption>Everything above that is not measured</caption>"
-    return section(
-        "assumptions",
-        "Assumptions",
-        [f'<table class="prose">{caption}<thead><tr>{names}</tr></thead><tbody>{rows}</tbody></table>'],
-    )
+    lead = paragraph("Everything above that is not measured:")
+    return section("assumptions", "Assumptions", [lead, f'<dl class="assumptions">{each}</dl>'])
 
 
 def _stamp(view: ProgrammeView) -> str:
     day = f"Customers up to {view.customers.last_full_day}, the last full day. "
     return paragraph(day + freshness_stamp(view.fresh), "quiet")
+
+
+def _figure(chart: BarChart | Chart) -> str:
+    """Draw a chart that may scroll within itself where there is no room for it."""
+    return wide(chart.words.title, figure(chart))
 
 
 def _badges(view: ProgrammeView, figures: tuple[str, ...]) -> str:

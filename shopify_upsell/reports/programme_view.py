@@ -25,6 +25,9 @@ from shopify_upsell.reports.programme import BLOCKED, NO_HOLDOUT, NOT_ENOUGH, Pr
 from shopify_upsell.reports.targets import targets
 from shopify_upsell.shops.store import get_shop
 
+NOT_FIGURES = ("units", "arms.survival")
+"""Parts of the document that hold counts or curves by arm, and no figure of their own."""
+
 HIDDEN = (BLOCKED, NO_HOLDOUT, NOT_ENOUGH)
 """Verdicts under which nothing is compared by arm either."""
 
@@ -44,12 +47,23 @@ class ProgrammeView:
         """Plain values."""
         return {
             "freshness": self.fresh.to_json(),
-            "programme": self.report.to_json(),
-            "arms": self.arms.to_json() if self.arms is not None else None,
+            "programme": self._marked(self.report.to_json(), ""),
+            "arms": self._marked(self.arms.to_json(), "arms.") if self.arms is not None else None,
             "customers": self.customers.to_json(),
             "attach_rates": [one.to_json() for one in self.pairs],
             "assumptions": [asdict(one) for one in self.assumptions],
         }
+
+    def _marked(self, document: dict[str, Any], above: str) -> dict[str, Any]:
+        """Say of every figure whether it, or a part of it, rests on an assumption: `assumed` true or false."""
+        resting = {figure for one in self.assumptions for figure in one.figures}
+        for name, found in document.items():
+            path = f"{above}{name}"
+            is_assumed = any(figure == path or figure.startswith(f"{path}.") for figure in resting)
+            for each in found if isinstance(found, list) else [found]:
+                if isinstance(each, dict) and path not in NOT_FIGURES:
+                    each["assumed"] = is_assumed
+        return document
 
 
 def programme_view(

@@ -7,6 +7,7 @@ into it when finished.
 from __future__ import annotations
 
 import csv
+import importlib.util
 import io
 import math
 import os
@@ -152,6 +153,12 @@ def write_parquet(path: Path, columns: Sequence[Column], rows: Iterable[Sequence
         return count
 
     return _whole(path, write)
+
+
+def require_parquet() -> None:
+    """Check that Parquet can be written, before anything is. Raises: InvalidInput where pyarrow is not installed."""
+    if importlib.util.find_spec("pyarrow") is None:
+        raise InvalidInput("Parquet needs pyarrow: pip install 'shopify-upsell[parquet]', or write CSV")
 
 
 def _schema(pyarrow: Any, columns: Sequence[Column]) -> Any:
