@@ -184,11 +184,14 @@ def test_the_matrix_forwards_every_public_name_and_reading_rows_loads_no_scipy()
 
 PURE_STATIONS = ("ledger", "customers", "matrix", "offers", "attribution", "experiments")
 VERBS = {
-    "store", "tables", "intake", "importing", "backfill", "sync", "upkeep", "decide", "replay", "setup", "settle",
-    "touch", "confirm", "decisions", "shelving", "journal", "signal_store", "signal_intake", "courtesy_store",
-    "regret_store", "regretting", "standing", "signal_tables", "signal_schemas", "profile_store", "order_signals",
-    "api_key_store", "journeys", "tracing", "refit", "months", "experiment_store", "acceptance_store", "delivery",
-    "delivery_store", "ownership", "timing_store", "words_store", "launching", "merchant_settings", "settings_store", "unit_store", "preferences_store", "dismissals_store", "throttle_store", "pruning", "supply_store", "order_schemas", "product_schemas", "edit_schemas", "fields", "recording", "cataloguing",
+    "acceptance_store", "api_key_store", "backfill", "cataloguing", "confirm", "courtesy_store", "decide",
+    "decisions", "delivery", "delivery_store", "dismissals_store", "edit_schemas", "experiment_store", "fields",
+    "importing", "intake", "journal", "journeys", "launching", "merchant_settings", "months", "order_schemas",
+    "order_signals", "ownership", "preferences_store", "product_schemas", "profile_store", "pruning",
+    "recording", "refit", "regret_store", "regretting", "replay", "settings_store", "settle", "setup",
+    "shelving", "signal_intake", "signal_schemas", "signal_store", "signal_tables", "standing", "store",
+    "supply_store", "sync", "tables", "throttle_store", "timing_store", "touch", "tracing", "unit_store",
+    "upkeep", "words_store",
 }  # fmt: skip
 IMPURE_IMPORTS = {
     "flask",

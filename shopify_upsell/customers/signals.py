@@ -18,6 +18,13 @@ LONGEST_SOURCE, LONGEST_EXTERNAL_ID, LONGEST_REASON = 40, 120, 40
 """Units: characters."""
 
 SHOPIFY, OWN = "shopify", "wellpaired"
+
+
+def offer_reason(offer_id: int) -> str:
+    """What `reason` says in a signal about an offer of ours."""
+    return f"offer:{offer_id}"
+
+
 """Sources no caller from outside may use: what Shopify told, and what shoppers did with our offers."""
 
 

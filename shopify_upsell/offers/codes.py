@@ -38,6 +38,8 @@ REJECTIONS = {
     "unhealthy_product": "Too many buyers send the product back or rate it badly: mend it first.",
     "not_started": "The offer starts later.",
     "ended": "The offer has ended.",
+    "offer_over": "The time that this shopper had for the offer is over.",
+    "taken_enough": "The customer has taken the offer as often as its merchant allows.",
     "wrong_audience": "The offer is meant for other shoppers, or what it asks of a shopper is not known.",
     "no_consent": "The customer has not agreed to be written to.",
     "no_positive_signal": "Nothing good happened lately, and such an offer does not come out of nowhere.",

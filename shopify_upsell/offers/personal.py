@@ -6,7 +6,7 @@ they are asked for every shopper anew; what a busy page shares is asked in `draw
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 
 from shopify_upsell.core import OfferId, ProductId
@@ -14,13 +14,14 @@ from shopify_upsell.customers.courtesy import HOUR, NOTHING_SHOWN, CapHit, Caps,
 from shopify_upsell.customers.dismissals import dismissal_in_force
 from shopify_upsell.customers.preferences import RESTOCK_KINDS, RESTOCK_ONLY
 from shopify_upsell.customers.readiness import has_fresh_positive, undelivered_until
+from shopify_upsell.customers.signals import offer_reason
 from shopify_upsell.customers.stage import DELIVERED, FIRST_ORDER
 from shopify_upsell.customers.suppression import DISMISSED, SNOOZED, suppression_in_force
 from shopify_upsell.offers.candidate import Candidate, Rejection
 from shopify_upsell.offers.gates import NO_LIMIT, caps_of
 from shopify_upsell.offers.moments import is_for_later, pair_moment, timing_word, told_of
 from shopify_upsell.offers.money_rules import PERSONAL_MONEY_RULES
-from shopify_upsell.offers.offer import BUNDLE, CROSS_SELL, FREE_SHIPPING, GIFT, REPLENISH, SUBSCRIBE
+from shopify_upsell.offers.offer import BUNDLE, CROSS_SELL, FREE_SHIPPING, GIFT, REPLENISH, SUBSCRIBE, expires_for
 from shopify_upsell.offers.rejecting import reject
 from shopify_upsell.offers.snapshot import Snapshot
 from shopify_upsell.offers.supply import supply_days_for
@@ -74,6 +75,36 @@ def wrong_audience(candidate: Candidate, snapshot: Snapshot) -> Rejection | None
     }
     missed = next((name for name, is_missed in misses.items() if is_missed), None)
     return reject(candidate, "wrong_audience", candidate.items[0], missed=missed) if missed else None
+
+
+def offer_over(candidate: Candidate, snapshot: Snapshot) -> Rejection | None:
+    """A customer's own time for an offer runs from the hour it was first shown to them, on whatever device.
+
+    Cards are kept for 30 days, so an offer may come back to somebody who has not seen it for a month. Whoever cannot be
+    recognised again is not shown such an offer: their time could not be kept.
+    """
+    hours = candidate.offer.terms.schedule.lasts_hours
+    if hours is None:
+        return None
+    if not snapshot.request.subjects:
+        return reject(candidate, "wrong_audience", candidate.items[0], missed="name")
+    seen = [hour for hour, offer_id, _ in snapshot.courtesy.shown if offer_id == candidate.offer.offer_id]
+    if not seen:
+        return None
+    ends_at = expires_for(candidate.offer, datetime.fromtimestamp(min(seen) * HOUR, UTC))
+    if ends_at is None or snapshot.now < ends_at:
+        return None
+    return reject(candidate, "offer_over", candidate.items[0], ended_at=ends_at.isoformat())
+
+
+def taken_enough(candidate: Candidate, snapshot: Snapshot) -> Rejection | None:
+    """A merchant may limit how often one customer takes an offer."""
+    most = candidate.offer.terms.max_per_customer
+    if most is None:
+        return None
+    wanted = offer_reason(candidate.offer.offer_id)
+    taken = [one for one in snapshot.shopper.signals if one.kind == "offer_accepted" and one.reason == wanted]
+    return reject(candidate, "taken_enough", candidate.items[0], taken=len(taken)) if len(taken) >= most else None
 
 
 def no_consent(candidate: Candidate, snapshot: Snapshot) -> Rejection | None:
@@ -206,6 +237,8 @@ def _cap_hit(own: tuple[tuple[int, int, int], ...], caps: Caps, offer_id: OfferI
 PERSONAL_RULES: tuple[Rule, ...] = (
     not_scheduled,
     wrong_audience,
+    offer_over,
+    taken_enough,
     no_consent,
     no_positive_signal,
     undelivered,

@@ -1,11 +1,10 @@
-"""The programme's report for people: plain text for a terminal, HTML for a page or a printer.
+"""The programme's report for people at a terminal; `programme_page` writes the page.
 
 Pure. Numbers are shown only with their intervals, or with what is missing for one. What offers claim never stands
 alone: what they caused stands beside it.
 """
 
 from collections.abc import Iterator
-from html import escape
 
 from shopify_upsell.experiments.layers import HOLDOUT, OPEN
 from shopify_upsell.money import Money
@@ -30,20 +29,6 @@ def programme_text(report: ProgrammeReport, fresh: Freshness) -> str:
     lines = [f"Programme, quarter {_quarter(report)}: {report.verdict}", report.words, ""]
     lines += [f"{name:<34}{value}" for name, value in rows_of(report)]
     return "\n".join([*lines, "", _stamp(fresh)])
-
-
-def programme_html(report: ProgrammeReport, fresh: Freshness) -> str:
-    """A page that needs nothing else: no script, no style sheet, no picture."""
-    rows = "".join(
-        f'<tr><th scope="row">{escape(name)}</th><td>{escape(value)}</td></tr>' for name, value in rows_of(report)
-    )
-    title = f"Programme, quarter {_quarter(report)}"
-    return (
-        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title></head><body>'
-        f"<h1>{escape(title)}</h1><p><strong>{escape(report.words)}</strong></p>"
-        f"<table><caption>Offers against the holdout</caption><tbody>{rows}</tbody></table>"
-        f"<p>{escape(_stamp(fresh))}</p></body></html>\n"
-    )
 
 
 def rows_of(report: ProgrammeReport) -> Iterator[Row]:

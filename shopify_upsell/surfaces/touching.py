@@ -10,6 +10,9 @@ from shopify_upsell.attribution.touch import Touch, record_touchpoint
 from shopify_upsell.core import NotFound, ProductId, ShopId, VariantId
 from shopify_upsell.customers.dismissals import ANY_OFFER, scopes_of
 from shopify_upsell.customers.dismissals_store import remember_dismissal
+from shopify_upsell.customers.signal import Signal
+from shopify_upsell.customers.signal_store import record_signals
+from shopify_upsell.customers.signals import OWN, offer_reason
 from shopify_upsell.customers.store import suppress
 from shopify_upsell.customers.suppression import snooze
 from shopify_upsell.customers.throttle_store import count_refused, count_shown
@@ -18,6 +21,8 @@ from shopify_upsell.offers.candidate import ChosenOffer
 from shopify_upsell.offers.decisions import Served, read_served
 
 PICKED = "picked_by_shop"
+
+SIGNAL_OF_EVENT = {"accept": "offer_accepted", "dismiss": "offer_dismissed"}
 
 DECISION_LIFE = timedelta(days=2)
 """How long after a decision its events are taken: a page may stay open, but not for ever."""
@@ -41,6 +46,7 @@ def take_touch(session: Session, shop_id: ShopId, touch: Mapping[str, Any], *, n
     if is_new:
         TOUCHPOINTS.labels(touch["event"]).inc()
         _count_reaction(session, decision, offer, touch["event"], now)
+        _tell_signal(session, decision, offer, touch["event"], now)
     return is_new
 
 
@@ -57,6 +63,15 @@ def _touchpoint(decision: Served, offer: ChosenOffer, touch: Mapping[str, Any], 
         book=offer.kind,
         product_ids=_added(decision, offer),
     )
+
+
+def _tell_signal(session: Session, decision: Served, offer: ChosenOffer, event: str, now: datetime) -> None:
+    """An offer that was taken or waved away says something of the person; `reason` says which offer."""
+    subject, kind = _subject(decision), SIGNAL_OF_EVENT.get(event)
+    if subject is not None and kind is not None:
+        name = f"{decision.decision_id}:{offer.offer_id}"
+        signal = Signal(kind, subject, now, OWN, name, reason=offer_reason(offer.offer_id))
+        record_signals(session, decision.shop_id, [signal], now)
 
 
 def _subject(decision: Served) -> str | None:

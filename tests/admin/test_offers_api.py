@@ -55,6 +55,7 @@ def routes_of(application):
         if rule.rule.startswith(PREFIX):
             path = rule.rule.replace("<int:offer_id>", "1").replace("<string:decision_id>", "1")
             path = path.replace("<string:metric>", "1").replace("<int:incident_id>", "1").replace("<string:month>", "1")
+            path = path.replace("<int:experiment_id>", "1")
             for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}):
                 yield method, path
 

@@ -87,7 +87,22 @@ BUNDLE = a_candidate(BOOTS, SOCKS, offer=an_offer(kind="bundle"), includes_ancho
 EARLIER = {"level": "pair", "source": "learned"}
 NEWCOMER = {"stage": "delivered"}
 
+
+def seen_hours_ago(hours, **changes):
+    """A visitor whose first card of offer 1 was shown in the hour that began so many hours before now."""
+    hour = int(NOW.timestamp()) // 3600 - hours
+    courtesy = replace(NOTHING_SHOWN, shown=((hour, 1, 1), (hour + 1, 1, 1), (hour - 50, 2, 1)))
+    return a_snapshot(request=a_request(visitor_id="visitor-1"), courtesy=courtesy, **changes)
+
+
+TAKEN_ONCE = a_signal("offer_accepted", 3, reason="offer:1")
+
 BREAKS = [
+    ("offer_over", "offer_over", an_offer_for(schedule=Schedule(lasts_hours=48)), seen_hours_ago(48), {
+        "ended_at": NOW.replace(minute=0, second=0, microsecond=0).isoformat(),
+    }),
+    ("offer_over", "wrong_audience", an_offer_for(schedule=Schedule(lasts_hours=48)), a_snapshot(), {"missed": "name"}),
+    ("taken_enough", "taken_enough", an_offer_for(max_per_customer=1), at("theme/cart", TAKEN_ONCE), {"taken": 1}),
     # rule, code, candidate, snapshot, detail
     ("not_scheduled", "not_started", an_offer_for(schedule=Schedule(NOW + MOMENT)), a_snapshot(), told(NOW + MOMENT)),
     ("not_scheduled", "ended", an_offer_for(schedule=Schedule(None, NOW)), a_snapshot(), {}),
@@ -172,6 +187,8 @@ BREAKS = [
 ]  # fmt: skip
 
 PASSES = [
+    ("an hour before a shopper's time is over", an_offer_for(schedule=Schedule(lasts_hours=48)), seen_hours_ago(47)),
+    ("an offer taken less often than allowed", an_offer_for(max_per_customer=2), at("theme/cart", TAKEN_ONCE)),
     ("an offer that starts at this very moment", an_offer_for(schedule=Schedule(NOW, NOW + MOMENT)), a_snapshot()),
     ("the right audience in every respect", an_offer_for(audience=Audience(
         ("delivered", "established"), ("us", "eu"), ("DE",), (RequiredAttribute("tier", "gold"),), "never")),
@@ -287,7 +304,9 @@ def test_rules_left_out_for_a_snapshot_would_not_have_refused_anything(candidate
 def test_anonymous_shopper_on_a_product_page_is_asked_a_handful():
     names = [rule.__name__ for rule in rules_for(a_snapshot())]
 
-    assert names == ["not_scheduled", "wrong_audience", "wrong_moment", "not_due", "no_longer_due"]
+    assert names == [
+        "not_scheduled", "wrong_audience", "offer_over", "taken_enough", "wrong_moment", "not_due", "no_longer_due",
+    ]  # fmt: skip
 
 
 def test_order_says_schedule_before_wishes_and_wishes_before_caps():

@@ -14,7 +14,7 @@ from shopify_upsell.reports.exposures import count_exposures
 from shopify_upsell.reports.incremental import Missing
 from shopify_upsell.reports.outcome_store import arm_totals
 from shopify_upsell.reports.programme import programme_report, quarters_of
-from shopify_upsell.reports.programme_text import programme_html, programme_text
+from shopify_upsell.reports.programme_text import programme_text
 from shopify_upsell.reports.retention import Watched, retention
 from shopify_upsell.reports.statement import Freshness
 
@@ -74,7 +74,7 @@ def test_a_programme_that_changes_nothing_reads_no_measurable_effect_while_much_
     assert report.claimed_revenue.caused_low < 0 < report.claimed_revenue.caused_high
     assert report.claimed_revenue.claimed_over_caused is None
     assert "no measurable effect" in programme_text(report, FRESH)
-    assert "nothing need have been caused" in programme_html(report, FRESH)
+    assert "nothing need have been caused" in programme_text(report, FRESH)
 
 
 def test_a_shop_with_few_orders_is_told_what_is_missing_and_no_number(session, shop_id):

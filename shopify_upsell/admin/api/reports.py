@@ -9,7 +9,7 @@ from typing import Any
 
 from flask import Response
 from flask_smorest import Blueprint
-from marshmallow import RAISE, fields, validate
+from marshmallow import RAISE, fields, post_load, validate
 from sqlalchemy.orm import Session
 
 from shopify_upsell.admin.api.offer_schemas import GidField, MomentField, Strict
@@ -54,10 +54,12 @@ MONTH = r"(19|2[0-9])[0-9]{2}-(0[1-9]|1[0-2])\Z"
 class QuarterQuery(Strict):
     """Which quarter, as 20264; default: the present one."""
 
-    quarter = fields.Integer(
-        load_default=None,
-        validate=[validate.Range(20001, 29994), lambda number: 1 <= number % 10 <= 4],
-    )
+    quarter = fields.String(load_default=None, validate=validate.Regexp(r"2[0-9]{3}[1-4]\Z"))
+
+    @post_load
+    def build(self, data: dict[str, Any], **_options: Any) -> dict[str, int | None]:
+        """The quarter's number."""
+        return {"quarter": int(data["quarter"]) if data["quarter"] else None}
 
 
 class MonthQuery(Strict):
