@@ -11,7 +11,6 @@ from sqlalchemy.orm import Session
 from shopify_upsell.core import ShopId
 from shopify_upsell.database import Base, Database, bind_shop
 
-
 OF_A_DATABASE = ("an_empty_database", "on_postgres", "TEST_DATABASE", "DATABASE_URL")
 """Words of a test file that opens a database without the fixtures."""
 

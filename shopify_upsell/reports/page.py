@@ -31,13 +31,14 @@ a:focus-visible, summary:focus-visible, .wide:focus-visible { outline: 2px solid
 .badge { display: inline-block; border: 1px solid #8a6100; border-radius: 8px; background: #fff3d6; color: #4f3800;
   font-size: .75rem; font-weight: 600; line-height: 1; padding: .375rem .5rem;
   margin: .125rem 0; text-decoration: none; }
-.wide { overflow-x: auto; max-width: 100%; }
+.wide { overflow-x: auto; max-width: 100%; margin: 0 0 1rem; }
 figure { margin: 1rem 0; }
 figcaption { font-weight: 600; margin: 0 0 .25rem; }
 figure > svg, .wide svg { display: block; width: 100%; min-width: 30rem; max-width: 45rem; height: auto; }
 summary { cursor: pointer; min-height: 2.75rem; padding: .75rem 0; color: #0b5cad; }
 table { border-collapse: collapse; width: 100%; }
 caption { text-align: left; font-weight: 600; padding: .5rem 0; }
+caption span { display: inline-block; position: sticky; left: 0; max-width: calc(100vw - 3.5rem); }
 th, td { padding: .375rem .5rem; border-bottom: 1px solid #d0d0d0; text-align: right; white-space: nowrap; }
 th[scope=row], thead th:first-child { text-align: left; }
 tbody th { font-weight: 400; }
@@ -45,7 +46,11 @@ td { font-variant-numeric: tabular-nums; }
 .assumptions dt { margin: .75rem 0 .25rem; }
 .assumptions dd { margin: 0; max-width: 48rem; }
 .quiet { color: #616161; }
-@media (max-width: 30rem) { main { padding: .5rem; } section { padding: .75rem; border-radius: 8px; } }
+@media (max-width: 30rem) {
+  main { padding: .5rem; }
+  section { padding: .75rem; border-radius: 8px; }
+  th[scope=row] { white-space: normal; min-width: 6.5rem; }
+}
 @media print { body { background: #fff; } section { border: 0; padding: 0; break-inside: avoid; } }
 """
 
@@ -105,7 +110,8 @@ def table(caption: str, head: Sequence[str], rows: Iterable[Sequence[str]]) -> s
         f'<tr><th scope="row">{escaped(row[0])}</th>{"".join(f"<td>{escaped(cell)}</td>" for cell in row[1:])}</tr>'
         for row in rows
     )
-    markup = f"<table><caption>{escaped(caption)}</caption><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table>"
+    name = f"<caption><span>{escaped(caption)}</span></caption>"
+    markup = f"<table>{name}<thead><tr>{top}</tr></thead><tbody>{body}</tbody></table>"
     return wide(caption, markup)
 
 

@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from shopify_upsell.core import InvalidInput, ProductId
 from shopify_upsell.customers.shopper import ANONYMOUS
 from shopify_upsell.experiments.assignment import ALL_BASIS_POINTS
+from shopify_upsell.experiments.layers import quarter_holdout
 from shopify_upsell.matrix.said import blocks_in_force, pins_in_force
 from shopify_upsell.matrix.store import words_on
 from shopify_upsell.matrix.timing_store import timing_for
@@ -124,7 +125,8 @@ class _Replay:
         asked = resolved_request(self._session, self._shop.shop_id, moment.request)
         shelf = self._shelf(asked)
         at = moment.at
-        snapshot = replace(shelf.template, now=at, request=asked, shopper=ANONYMOUS)
+        quarter = quarter_holdout(self._shop.holdout_salt, at, self._simulation.holdout_basis_points)
+        snapshot = replace(shelf.template, now=at, request=asked, shopper=ANONYMOUS, holdout_salt=quarter.salt)
         if person is not None:
             snapshot = replace(
                 snapshot,
