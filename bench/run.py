@@ -87,13 +87,13 @@ def a_crowd(products: list[int], secret: str) -> str:
     """A wrk script that asks for one page view after the other."""
     views = [a_view(products[number % len(products)], number, secret) for number in range(VISITORS)]
     listed = ",".join(f'"{view}"' for view in views)
-    return f'''local views = {{{listed}}}
+    return f"""local views = {{{listed}}}
 local at = math.random(#views)
 request = function()
   at = at % #views + 1
   return wrk.format("GET", "/proxy/offers?" .. views[at])
 end
-'''
+"""
 
 
 def webhook_path(folder: Path) -> tuple[float, float]:

@@ -8,14 +8,28 @@ import fcntl
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import BigInteger, DateTime, Dialect, Engine, Integer, MetaData, create_engine, event, text
+from sqlalchemy import (
+    BigInteger,
+    DateTime,
+    Dialect,
+    Engine,
+    Integer,
+    MetaData,
+    bindparam,
+    column,
+    create_engine,
+    event,
+    text,
+)
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects.postgresql.base import PGDialect
+from sqlalchemy.dialects.sqlite.base import SQLiteDialect
 from sqlalchemy.engine import Connection, make_url
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -199,6 +213,33 @@ def is_postgresql(session: Session) -> bool:
 def dialect_insert(session: Session) -> Any:
     """The INSERT that knows ON CONFLICT: both databases have it, SQLAlchemy has one for each."""
     return postgresql.insert if is_postgresql(session) else sqlite.insert
+
+
+class Spelled:
+    """A statement spelled out once for each database, for paths where working out its text anew costs more than it.
+
+    SQLAlchemy finds a statement's text again by walking all of it; of one that is text already it reads the text.
+    Every parameter must be named and given when it is run; lists of any length cannot be spelled.
+    """
+
+    def __init__(self, statement: Any, columns: Mapping[str, Any]) -> None:
+        self._statement, self._columns = statement, columns
+        self._texts: dict[str, Any] = {}
+
+    def for_session(self, session: Session) -> Any:
+        """The statement as text of the session's database, with the types of its parameters and columns."""
+        name = session.get_bind().dialect.name
+        if name not in self._texts:
+            self._texts[name] = self._spelled(name)
+        return self._texts[name]
+
+    def _spelled(self, name: str) -> Any:
+        # The driver's own dialects have their own marks for parameters; text() knows one only.
+        dialect = (PGDialect if name == "postgresql" else SQLiteDialect)(paramstyle="named")
+        compiled = self._statement.compile(dialect=dialect)
+        given = [bindparam(key, type_=bind.type) for key, bind in compiled.binds.items()]
+        written = text(compiled.string).bindparams(*given)
+        return written.columns(*(column(key, kind) for key, kind in self._columns.items()))
 
 
 def bind_shop(session: Session, shop_id: ShopId) -> None:

@@ -41,7 +41,7 @@ from shopify_upsell.customers.signals import REMEMBERED, STANDING
 from shopify_upsell.customers.stage import History
 from shopify_upsell.customers.store import SuppressionRow
 from shopify_upsell.customers.suppression import Suppression
-from shopify_upsell.database import ExternalId, UtcDateTime
+from shopify_upsell.database import ExternalId, Spelled, UtcDateTime
 
 WISH, DISMISSAL, WORD, BUDGET, SIGNAL, PROFILE = "wish", "dismissal", "word", "budget", "signal", "profile"
 PARTS = frozenset({WISH, DISMISSAL, WORD, BUDGET, SIGNAL, PROFILE})
@@ -65,7 +65,7 @@ NOBODY = Standing(ANONYMOUS, (), (), ALL, NOTHING_SHOWN, NOTHING_SHOWN)
 
 
 def read_standing(
-    session: Session, shop_id: ShopId, subjects: Sequence[str], *, now: datetime, statement: Any = None
+    session: Session, shop_id: ShopId, subjects: Sequence[str], *, now: datetime, statement: Spelled | None = None
 ) -> Standing:
     """Read what is known of a shopper under all their names (one or two, the best known first).
 
@@ -75,7 +75,8 @@ def read_standing(
         return NOBODY
     asked = {"shop": shop_id, "one": subjects[0], "other": subjects[-1], "now": now, "past": now - REMEMBERED}
     found: dict[str, list[Row[Any]]] = {}
-    for row in session.connection().execute(STANDING_OF if statement is None else statement, asked):
+    asking = (STANDING_OF if statement is None else statement).for_session(session)
+    for row in session.connection().execute(asking, asked):
         found.setdefault(row.part, []).append(row)
     budgets = {row.subject: read_state(row.text_a, row.id_a) for row in found.get(BUDGET, ())}
     states = [budgets.get(subject, NOTHING_SHOWN) for subject in subjects]
@@ -148,9 +149,9 @@ NAMES = {
 """The columns that all parts share, each part in its own way."""
 
 
-def standing_statement(*more: Any) -> Any:
+def standing_statement(*more: Any) -> Spelled:
     """The one query, with further parts of other stations: selects that `part_columns` shaped."""
-    return union_of(*_parts(), *more)
+    return Spelled(union_of(*_parts(), *more), {"part": Text, "subject": Text, **NAMES})
 
 
 def part_columns(name: str, subject: Any, **columns: Any) -> list[Any]:
@@ -172,7 +173,8 @@ def _parts() -> tuple[Select[Any], ...]:
         SuppressionRow, DismissalRow, PreferenceRow, CourtesyRow, SignalRow, ProfileRow,
     )  # fmt: skip
     away_ids = {"id_a": away.offer_id, "id_b": away.anchor_product_id, "id_c": away.product_id}
-    remembered = or_(signal.occurred_at > past, signal.kind.in_(sorted(STANDING)))
+    standing = (signal.kind == literal_column(f"'{kind}'", Text) for kind in sorted(STANDING))
+    remembered = or_(signal.occurred_at > past, *standing)
     return (
         _part(WISH, wish, [wish.until > now], id_a=wish.product_id, text_a=wish.reason, time_a=wish.until),
         _part(
@@ -200,4 +202,4 @@ def _as_number(claim: Any) -> Any:
 
 
 STANDING_OF = standing_statement()
-"""Built once: building it takes longer than running it."""
+"""Spelled out once: working out its text takes longer than running it."""

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Mapped, Session, aliased, mapped_column
 from shopify_upsell.core import CustomerId, ShopId
 from shopify_upsell.customers.standing import part_columns, standing_statement
 from shopify_upsell.customers.subjects import customer_subject
-from shopify_upsell.database import Base, UtcDateTime, is_postgresql
+from shopify_upsell.database import Base, Spelled, UtcDateTime, is_postgresql
 from shopify_upsell.ledger.tables import batches, put_rows
 
 CUSTOMER, CART = "c:", "t:"
@@ -86,7 +86,7 @@ def _first_met() -> Any:
     )
 
 
-def standing_with_unit() -> Any:
+def standing_with_unit() -> Spelled:
     """The query of a person's standing that also tells every name they were met under, and when."""
     link, other = aliased(UnitLinkRow), aliased(UnitLinkRow)
     same = (other.shop_id == link.shop_id) & (other.person_id == link.person_id)

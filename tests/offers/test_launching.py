@@ -136,7 +136,5 @@ def test_a_draft_without_a_purpose_cannot_go_live(session, shop_id):
     aimless = OfferDraft("cross_sell", "Wax", ("theme/cart",), (BOOTS,), (WAX,), state="draft")
     stored = save_offer(session, shop_id, aimless, now=NOW)
 
-    with pytest.raises(
-        ConflictingRequest, match="purpose: objective is missing; hypothesis is missing; "
-    ):
+    with pytest.raises(ConflictingRequest, match="purpose: objective is missing; hypothesis is missing; "):
         go_live(session, shop_id, stored.offer_id, NOW, holdout_basis_points=HOLDOUT)
