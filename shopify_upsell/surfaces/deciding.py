@@ -2,6 +2,8 @@
 
 import logging
 
+from shopify_upsell.customers.store import merge_visitor
+from shopify_upsell.customers.upkeep import merge_courtesy
 from shopify_upsell.database import bind_shop
 from shopify_upsell.metrics import DECISIONS
 from shopify_upsell.offers.candidate import Decision
@@ -25,10 +27,30 @@ def decide_and_keep(services: SurfaceServices, shop: Shop, request: OfferRequest
     for _ in range(MOST_TRIES):
         decision = _decided(services, shop, request)
         if services.journal.keep(decision):
+            _carry_over(services, decision)
             return _said(decision)
     silent = without_cards(decision)
     services.journal.keep(silent)
     return _said(silent)
+
+
+def _carry_over(services: SurfaceServices, decision: Decision) -> None:
+    """What a visitor asked for before they logged in becomes the customer's, so that it holds on every device.
+
+    Done once, at the first sight of both names together with such a wish; until then, and if it fails, both are read.
+    """
+    asked, known = decision.inputs.request, decision.inputs
+    whose = [*(wish.subject for wish in known.suppressions), *(one.subject for one in known.dismissals)]
+    if asked.customer_id is None or not asked.visitor_id or not any(name.startswith("v:") for name in whose):
+        return
+    try:
+        with services.database.write() as session:
+            bind_shop(session, decision.shop_id)
+            merge_visitor(session, decision.shop_id, asked.visitor_id, asked.customer_id, decision.decided_at)
+            merge_courtesy(session, decision.shop_id, asked.visitor_id, asked.customer_id, decision.decided_at)
+    except Exception as error:
+        # The page has its answer; the next page tries again.
+        log.warning("wishes_not_carried_over", extra={"shop_id": decision.shop_id, "error": type(error).__name__})
 
 
 def _decided(services: SurfaceServices, shop: Shop, request: OfferRequest) -> Decision:

@@ -249,3 +249,15 @@ def test_events_store_no_decision(application):
     say(application, body)
 
     assert [row.decision_id for row in decisions(application)] == [body["decision_id"]]
+
+
+def test_what_a_guest_waved_away_stays_away_on_another_device_once_they_have_logged_in(application):
+    somebody = a_customer(held_out=False)
+    say(application, shown(application) | {"event": "dismiss"})
+
+    together = products_shown(application, customer_id=somebody)
+    elsewhere = products_shown(application, customer_id=somebody, visitor="another-device")
+    next_guest = products_shown(application)
+
+    assert together == elsewhere == [gid("Product", WAX)]
+    assert next_guest == [gid("Product", SOCKS)]
