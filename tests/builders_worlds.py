@@ -30,7 +30,7 @@ from shopify_upsell.customers.courtesy import NOTHING_SHOWN, Caps
 from shopify_upsell.customers.dismissals import Dismissal, Scope
 from shopify_upsell.customers.shopper import ANONYMOUS, in_order
 from shopify_upsell.customers.signal import Signal
-from shopify_upsell.customers.signals import SIGNALS
+from shopify_upsell.customers.signals import SIGNALS, offer_reason
 from shopify_upsell.customers.stage import STAGES
 from shopify_upsell.customers.suppression import Suppression
 from shopify_upsell.ledger.catalog import SellingPlan
@@ -174,7 +174,8 @@ def _a_signal(source: Random, moment: Any) -> Signal:
     if kind == "delivery_estimated":
         value = (moment + source.randint(-1, 9) * DAY).timestamp()
     thing = source.choice("abc")
-    return Signal(kind, "c:5", moment, "test", thing, value, order_id=source.choice([None, 1, 2, 3]))
+    about = offer_reason(source.randint(1, 9)) if kind == "offer_accepted" else None
+    return Signal(kind, "c:5", moment, "test", thing, value, order_id=source.choice([None, 1, 2, 3]), reason=about)
 
 
 TROUBLES = sorted(name for name, kind in SIGNALS.items() if kind.opens or any(one.cool_off for one in kind.effects))
@@ -243,7 +244,10 @@ def _an_offer(source: Random, number: int) -> Any:
     kind = source.choice(KINDS)
     terms = Terms(
         incentive=_incentive(source, kind),
-        schedule=source.choice([Schedule()] * 9 + [Schedule(NOW + 3 * DAY), Schedule(None, NOW + 3 * DAY)]),
+        schedule=source.choice([Schedule()] * 9 + [
+            Schedule(NOW + 3 * DAY), Schedule(None, NOW + 3 * DAY), Schedule(lasts_hours=1), Schedule(lasts_hours=30),
+        ]),
+        max_per_customer=source.choice([None] * 9 + [1]),
         audience=source.choice([Audience()] * 14 + [
             Audience(stages=("delivered", "established")), Audience(markets=("eu",)), Audience(countries=("DE",)),
             Audience(attributes=(RequiredAttribute("tier", "gold"),)), Audience(b2b="only"), Audience(b2b="never"),

@@ -278,6 +278,14 @@ def _people(snapshot: Snapshot, card: ChosenOffer) -> Iterator[str]:
     begins, ends = terms.schedule.starts_at, terms.schedule.ends_at
     if (begins is not None and snapshot.now < begins) or (ends is not None and ends <= snapshot.now):
         yield "outside the schedule"
+    hours, own = terms.schedule.lasts_hours, [h for h, offer, _ in snapshot.courtesy.shown if offer == card.offer_id]
+    if hours is not None and own and snapshot.now.timestamp() >= (min(own) + hours) * 3600:
+        yield "after the shopper's own time"
+    if hours is not None and asked.customer_id is None and not asked.visitor_id:
+        yield "a deadline nobody can keep"
+    takings = [one for one in shopper.signals if (one.kind, one.reason) == ("offer_accepted", f"offer:{card.offer_id}")]
+    if terms.max_per_customer is not None and len(takings) >= terms.max_per_customer:
+        yield "taken too often"
     meant = terms.audience
     wanted = [(meant.stages, shopper.stage), (meant.markets, asked.market), (meant.countries, asked.country)]
     wanted += [((one.value,), shopper.attributes.get(one.name)) for one in meant.attributes]
