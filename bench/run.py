@@ -26,7 +26,7 @@ SECONDS = 8
 CONNECTIONS = 16
 WEBHOOKS = 1500
 PAGES, VISITORS = 20, 6_000
-GRANIAN = ("-m", "granian", "--interface", "wsgi", "--factory", "--workers", "2", "--blocking-threads", "64")
+GRANIAN = ("-m", "granian", "--interface", "wsgi", "--factory", "--blocking-threads", "64")
 GUNICORN = ("-m", "gunicorn", "--worker-class", "gthread", "--workers", "2", "--threads", "64", "--log-level", "error")
 
 
@@ -37,17 +37,20 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         granian, gunicorn = empty_route("granian"), empty_route("gunicorn")
         print(f"empty route: granian {granian:.0f}/s, gunicorn {gunicorn:.0f}/s, ratio {granian / gunicorn:.2f}")
-        offers = offer_endpoint(Path(folder))
-        print(f"offer endpoint: {offers:.0f}/s, ratio to the empty route {offers / granian:.3f}")
+        peer, offers = empty_route("granian", workers=1), offer_endpoint(Path(folder))
+        print(
+            f"one worker: empty route {peer:.0f}/s, offer endpoint {offers:.0f}/s, ratio {offers / peer:.3f} (bar 0.25)"
+        )
         rate, drained = webhook_path(Path(folder))
         print(f"webhooks on SQLite, 4 clients and 1 worker: {rate:.0f}/s taken, all handled {drained:.1f} s later")
 
 
-def empty_route(server: str) -> float:
+def empty_route(server: str, *, workers: int = 2) -> float:
     """Requests a second of an app that does nothing. Units: requests/s."""
     port = free_port()
     if server == "granian":
-        command = [*GRANIAN, "--port", str(port), "--log-level", "error", "bench.empty:create"]
+        options = ("--workers", str(workers), "--port", str(port), "--log-level", "error")
+        command = [*GRANIAN, *options, "bench.empty:create"]
     else:
         command = [*GUNICORN, "--bind", f"127.0.0.1:{port}", "bench.empty:create()"]
     with running([sys.executable, *command], dict(os.environ)):
