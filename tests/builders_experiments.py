@@ -6,7 +6,7 @@ from typing import Any
 
 from builders_database import NOW
 from builders_offers import BOOTS, a_request, a_snapshot
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from shopify_upsell.attribution.tables import CreditRow
@@ -22,6 +22,7 @@ from shopify_upsell.offers.decisions import save_decisions
 from shopify_upsell.offers.experiment_store import (
     Experiment,
     ExperimentDraft,
+    ExperimentRow,
     create_experiment,
     read_experiment,
     start_experiment,
@@ -50,7 +51,9 @@ def an_experiment(
     names = ("control", *patches)
     shares = {name: 10_000 // len(names) for name in names}
     shares["control"] += 10_000 - sum(shares.values())
-    salt, group = plan.pop("salt", None), plan.pop("group", None)
+    # A random salt would put other people into the arms each time: an A/A test would fail now and then, as it should.
+    held = session.scalar(select(func.count()).select_from(ExperimentRow).where(ExperimentRow.shop_id == shop_id))
+    salt, group = plan.pop("salt", f"a salt of the tests, {held}"), plan.pop("group", None)
     arms = arm_plans(kind, offer, shares, patches)
     differs = discounts_differ(offer, arms)
     given = {
@@ -66,8 +69,6 @@ def an_experiment(
     draft = ExperimentDraft(offer.offer_id, "An experiment", written, arms, group)
     created = create_experiment(session, shop_id, draft, now=LAUNCH)
     if salt is not None:
-        from shopify_upsell.offers.experiment_store import ExperimentRow
-
         session.get(ExperimentRow, created.experiment_id).salt = salt
         session.flush()
     return start_experiment(session, shop_id, read_experiment(session, shop_id, created.experiment_id).experiment_id,

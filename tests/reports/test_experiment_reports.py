@@ -60,7 +60,7 @@ def a_basket(chance, share=0.4):
 
 
 def test_arms_that_are_alike_end_without_a_measurable_effect(session, shop_id, offer):
-    experiment = an_experiment(session, shop_id, offer, "placement", {"treatment": {}}, n_max=VISITORS)
+    experiment = an_experiment(session, shop_id, offer, "placement", {"treatment": {}}, n_max=VISITORS, salt="s1")
     lived(session, shop_id, offer, experiment, lambda place, chance: Spending(a_basket(chance)), seed=3)
 
     verdict = judged(session, shop_id, experiment)
@@ -259,7 +259,9 @@ def test_an_experiment_starts_once_and_only_on_a_live_offer(session, shop_id, of
 
 def test_every_experiment_has_a_secret_salt_of_its_own_and_a_group_shares_one(session, shop_id, offer):
     slots = [("prices", 0, 5_000), ("prices", 5_000, 10_000)]
-    found = [an_experiment(session, shop_id, offer, "placement", PLACEMENT, group=slot).running for slot in slots]
+    found = [
+        an_experiment(session, shop_id, offer, "placement", PLACEMENT, group=slot, salt=None).running for slot in slots
+    ]
 
     assert len({one.salt for one in found}) == 2
     assert {len(one.salt) for one in found} == {32}
