@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
 from shopify_upsell.core import ConflictingRequest, InvalidInput
+from shopify_upsell.experiments import shortage
 from shopify_upsell.experiments.boundaries import critical_values, obrien_fleming_spending, smallest_alpha
 
 PLANNED_ALPHA = 0.045
@@ -21,10 +22,10 @@ The boundary spends alpha to the last bit, so at 0.05 every other batch of simul
 alarms. At 0.045 one batch of 2,000 in eight has, and 95 % of the power of one look at 0.05 is kept.
 """
 
-FEWEST_DAYS = timedelta(days=7)
+FEWEST_DAYS = timedelta(days=shortage.FEWEST_DAYS)
 """No decision before every day of the week has been seen once. Source: weekly seasonality of shops."""
 
-FEWEST_CONVERTERS = 25
+FEWEST_CONVERTERS = shortage.FEWEST_CONVERTERS
 """No decision before each arm has so many converters: below, the mean of revenue is nowhere near normal."""
 
 LEAST_GROWTH = 0.002

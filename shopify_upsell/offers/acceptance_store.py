@@ -63,11 +63,6 @@ class AcceptanceLearning:
         return lambda session: put_acceptance(session, job.shop_id, counts)
 
 
-def learn_acceptance(session: Session, job: Job) -> None:
-    """Count the cards of the shop and keep the counts, in one transaction."""
-    put_acceptance(session, job.shop_id, count_cards(session, job.shop_id, now=job.now))
-
-
 def acceptance_for(
     session: Session, shop_id: ShopId, offer_ids: Collection[OfferId] | None, product_ids: Collection[ProductId]
 ) -> tuple[AcceptanceCount, ...]:

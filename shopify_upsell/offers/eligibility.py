@@ -7,10 +7,10 @@ entry in `RULES`. Stock is checked last: it is the rule that changes most often,
 
 from collections.abc import Callable, Iterator, Sequence
 
-from shopify_upsell.ledger.owned import ProductHealth
 from shopify_upsell.matrix.companion import Companion
 from shopify_upsell.matrix.said import APART, LEARNED, PairWord
 from shopify_upsell.offers.candidate import Candidate, CandidateItem, Rejection
+from shopify_upsell.offers.health import is_poor
 from shopify_upsell.offers.money_rules import FIRST_MONEY_RULES, LAST_MONEY_RULES
 from shopify_upsell.offers.offer import BUNDLE, QUANTITY, SUBSCRIBE, UP_SELL
 from shopify_upsell.offers.personal import PERSONAL_RULES
@@ -21,13 +21,6 @@ Rule = Callable[[Candidate, Snapshot], Rejection | None]
 
 LINE_KINDS = frozenset({QUANTITY, SUBSCRIBE})
 """Kinds that change the line in the cart: more pieces of it, or the same on a plan."""
-
-FEWEST_SOLD, MOST_REFUNDED = 20, 0.15
-"""A product of which more than 15 % come back, of at least 20 sold, is left out. Source: our choice; apparel, where
-returns are highest, is about there."""
-
-FEWEST_RATINGS, WORST_RATING = 5, 3.0
-"""Stars below which a product is left out, once five people have said so. Source: our choice."""
 
 SMALLEST_PAIR_COUNT = 2
 
@@ -137,7 +130,7 @@ def unhealthy_product(candidate: Candidate, snapshot: Snapshot) -> Rejection | N
     """What many send back, or rate badly, is neither offered nor a reason to offer: mend it first."""
     for product_id in (*(item.product_id for item in candidate.items), candidate.anchor_product_id):
         health = snapshot.health.get(product_id)
-        if health is not None and is_poor(health):
+        if health is not None and is_poor(health, snapshot.health_limits):
             item = next((one for one in candidate.items if one.product_id == product_id), candidate.items[0])
             rate, rating = round(health.refund_rate, 4), health.rating or 0.0
             told = {"refund_rate": rate, "sold": health.sold, "rating": rating, "poor_product_id": product_id}
@@ -181,13 +174,6 @@ LAST_RULES: tuple[Rule, ...] = (
 """As the first, asked last: a merchant who reads "out of stock" knows that every other rule passed."""
 
 RULES = (*FIRST_RULES, *PERSONAL_RULES, *LAST_RULES)
-
-
-def is_poor(health: ProductHealth) -> bool:
-    """Tell whether a product should be mended before it is sold beside another."""
-    sends_back = health.sold >= FEWEST_SOLD and health.refund_rate > MOST_REFUNDED
-    rates_badly = health.rating is not None and health.rating_count >= FEWEST_RATINGS and health.rating < WORST_RATING
-    return sends_back or rates_badly
 
 
 def refusal(candidate: Candidate, snapshot: Snapshot, rules: Sequence[Rule] = RULES) -> Rejection | None:

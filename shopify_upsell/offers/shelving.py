@@ -31,9 +31,8 @@ from shopify_upsell.offers.acceptance_store import acceptance_for
 from shopify_upsell.offers.arms import patched
 from shopify_upsell.offers.costs import Costs
 from shopify_upsell.offers.drawing import Drawn, draw
-from shopify_upsell.offers.eligibility import FEWEST_SOLD
 from shopify_upsell.offers.experiment_store import running_experiments
-from shopify_upsell.offers.health import HealthLimits
+from shopify_upsell.offers.health import DEFAULT_HEALTH_LIMITS, HealthLimits
 from shopify_upsell.offers.kinds.registry import PERSONAL_KINDS
 from shopify_upsell.offers.offer import Offer
 from shopify_upsell.offers.parts import Part, SharedParts, part_of
@@ -347,5 +346,5 @@ def _catalog_product(product: Product, health: ProductHealth | None, supply_days
         selling_plans=product.selling_plans,
         rating=health.rating if health else None,
         supply_days=supply_days,
-        refund_rate=health.refund_rate if health and health.sold >= FEWEST_SOLD else None,
+        refund_rate=health.refund_rate if health and health.sold >= DEFAULT_HEALTH_LIMITS.fewest_sold else None,
     )

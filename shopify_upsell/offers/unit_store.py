@@ -58,34 +58,6 @@ def cart_subject(cart_token: str) -> str:
     return CART + cart_token
 
 
-def unit_for(session: Session, shop_id: ShopId, subjects: Sequence[str]) -> str | None:
-    """Name the unit that a decision counts for: the name under which the person was first met, else the best known.
-
-    Shape: `subjects` best known first, as `OfferRequest.subjects`. One query.
-    """
-    if not subjects:
-        return None
-    asked = {"its_shop": shop_id, "one": subjects[0], "other": subjects[-1]}
-    first: str | None = session.connection().execute(FIRST_MET, asked).scalar()
-    return first or subjects[0]
-
-
-def _first_met() -> Any:
-    link, other = aliased(UnitLinkRow), aliased(UnitLinkRow)
-    same = (other.shop_id == link.shop_id) & (other.person_id == link.person_id)
-    names = [bindparam("one", type_=Text), bindparam("other", type_=Text)]
-    return (
-        select(other.subject)
-        .select_from(link)
-        .join(other, same)
-        .where(
-            link.shop_id == bindparam("its_shop", type_=BigInteger), link.subject.in_(names), other.met_at.is_not(None)
-        )
-        .order_by(other.met_at, other.subject)
-        .limit(1)
-    )
-
-
 def standing_with_unit() -> Spelled:
     """The query of a person's standing that also tells every name they were met under, and when."""
     link, other = aliased(UnitLinkRow), aliased(UnitLinkRow)
@@ -101,15 +73,15 @@ def standing_with_unit() -> Spelled:
 
 
 def unit_among(met: Iterable[Any], subjects: Sequence[str]) -> str | None:
-    """As `unit_for`, from the rows that came with a standing."""
+    """Name the unit that a decision counts for: the name under which the person was first met, else the best known.
+
+    Shape: `met` are the rows that came with a standing (`STANDING_WITH_UNIT`); `subjects` best known first.
+    """
     first = min(((row.time_a, row.subject) for row in met if row.part == MET), default=None)
     return first[1] if first is not None else next(iter(subjects), None)
 
 
 STANDING_WITH_UNIT = standing_with_unit()
-
-FIRST_MET = _first_met()
-"""Built once: building it takes longer than running it."""
 
 
 def person_names(session: Session, shop_id: ShopId, subject: str) -> tuple[str, ...]:

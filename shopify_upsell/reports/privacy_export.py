@@ -1,7 +1,8 @@
 """What is held of one customer, gathered for the merchant to hand over: ids, amounts and times, for no more is kept."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from dataclasses import asdict
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -9,6 +10,12 @@ from sqlalchemy.orm import Session
 from shopify_upsell.attribution.credit import Credit
 from shopify_upsell.attribution.store import credits_of_orders, touches_of
 from shopify_upsell.core import Announcement, CustomerId, OrderId, ShopId, canonical_json, gid
+from shopify_upsell.customers.courtesy import HOUR
+from shopify_upsell.customers.courtesy_store import read_states
+from shopify_upsell.customers.dismissals_store import dismissals_of
+from shopify_upsell.customers.preferences_store import preference_of
+from shopify_upsell.customers.profile_store import profiles_of
+from shopify_upsell.customers.signal_store import signals_of_subject
 from shopify_upsell.customers.store import suppressions_of
 from shopify_upsell.customers.subjects import customer_subject
 from shopify_upsell.jobs.queue import Job
@@ -29,7 +36,7 @@ def answer_data_request(session: Session, job: Job) -> Sequence[Announcement]:
 def customer_export(
     session: Session, shop_id: ShopId, customer_id: CustomerId, *, now: datetime, order_ids: Sequence[OrderId] = ()
 ) -> dict[str, Any]:
-    """What is held of a customer: orders, what they did with the offers credited, and what they wished not to see.
+    """What is held of a customer: orders, what they did with the offers credited, their wishes, and their signals.
 
     `order_ids`: orders that Shopify names as theirs. One that is linked to somebody else is left out.
     """
@@ -58,6 +65,25 @@ def customer_export(
             {"product_id": gid("Product", wish.product_id), "reason": wish.reason, "until": wish.until}
             for wish in suppressions_of(session, shop_id, [customer_subject(customer_id)], now=now)
         ],
+        **_personal(session, shop_id, customer_subject(customer_id), now),
+    }
+
+
+def _personal(session: Session, shop_id: ShopId, subject: str, now: datetime) -> dict[str, Any]:
+    """What is kept under the customer's name apart from orders: their word, what they waved away, how they fared."""
+    profile = profiles_of(session, shop_id, [subject]).get(subject)
+    return {
+        "preference": preference_of(session, shop_id, [subject]),
+        "dismissals": [
+            {"about": asdict(one.scope), "last_at": one.last_at, "until": one.until}
+            for one in dismissals_of(session, shop_id, [subject], now=now)
+        ],
+        "cards_shown": [
+            {"hour": datetime.fromtimestamp(hour * HOUR, UTC), "offer_id": str(offer_id), "cards": cards}
+            for hour, offer_id, cards in read_states(session, shop_id, [subject]).own.shown
+        ],
+        "signals": [asdict(one) for one in signals_of_subject(session, shop_id, subject)],
+        "profile": None if profile is None else asdict(profile),
     }
 
 

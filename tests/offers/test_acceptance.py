@@ -22,7 +22,7 @@ from shopify_upsell.offers.acceptance_store import (
     PAGE,
     AcceptanceLearning,
     acceptance_for,
-    learn_acceptance,
+    count_cards,
     put_acceptance,
 )
 from shopify_upsell.offers.candidate import Decision
@@ -119,7 +119,7 @@ def a_job(shop_id):
 
 
 def learned(session, shop_id, *products):
-    learn_acceptance(session, a_job(shop_id))
+    put_acceptance(session, shop_id, count_cards(session, shop_id, now=NOW))
     return acceptance_for(session, shop_id, None, products or (SOCKS, WAX))
 
 

@@ -30,6 +30,7 @@ from shopify_upsell.offers import eligibility, money_rules
 from shopify_upsell.offers.candidate import CandidateItem, CartLine, Rejection
 from shopify_upsell.offers.codes import REJECTIONS
 from shopify_upsell.offers.discounts import ActiveDiscount
+from shopify_upsell.offers.health import HealthLimits
 from shopify_upsell.offers.terms import Floor, Incentive, Terms
 
 BUNDLE = a_candidate(BOOTS, SOCKS, offer=an_offer(kind="bundle"), includes_anchor=True)
@@ -252,3 +253,11 @@ def test_rejection_of_a_bundle_lists_its_parts():
 def test_code_outside_the_vocabulary_is_refused():
     with pytest.raises(ValueError, match="no such rejection"):
         eligibility.reject(a_candidate(), "because", a_candidate().items[0])
+
+
+def test_the_merchants_limits_say_which_product_is_to_be_mended_first():
+    sends_back_a_tenth = faring(SOCKS, sold=20, refunded=2)
+    strict = replace(sends_back_a_tenth, health_limits=HealthLimits(most_refunded_basis_points=999))
+
+    assert eligibility.unhealthy_product(a_candidate(), sends_back_a_tenth) is None
+    assert eligibility.unhealthy_product(a_candidate(), strict).code == "unhealthy_product"

@@ -15,10 +15,11 @@ from builders_experiments import (
 )
 
 from shopify_upsell.core import ShopId
+from shopify_upsell.customers.standing import read_standing
 from shopify_upsell.database import bind_shop
 from shopify_upsell.experiments.running import arms_for
 from shopify_upsell.offers.experiment_store import end_experiment, set_waiting
-from shopify_upsell.offers.unit_store import Sighting, link_subjects, people_of, unit_for
+from shopify_upsell.offers.unit_store import STANDING_WITH_UNIT, Sighting, link_subjects, people_of, unit_among
 from shopify_upsell.reports.exposures import count_exposures
 from shopify_upsell.reports.outcome_store import arm_totals, records_in, surface_counts
 from shopify_upsell.reports.outcomes import forget_in_experiments, measure_orders
@@ -30,6 +31,12 @@ PATCH = {"treatment": {"placements": ["theme/cart"]}}
 def offer(session, shop_id):
     """The shop's one offer."""
     return a_live_offer(session, shop_id)
+
+
+def unit_for(session, shop_id, subjects):
+    """The unit as a decision finds it."""
+    standing = read_standing(session, shop_id, subjects, now=NOW, statement=STANDING_WITH_UNIT)
+    return unit_among(standing.more, subjects)
 
 
 def visitors_in(experiment, arm, count):

@@ -9,7 +9,14 @@ from sqlalchemy import select
 
 from shopify_upsell.attribution.settle import settle_order
 from shopify_upsell.attribution.touch import Touch, record_touchpoint
-from shopify_upsell.core import ProductId
+from shopify_upsell.core import OfferId, ProductId, canonical_json
+from shopify_upsell.customers.courtesy import NOTHING_SHOWN, spend
+from shopify_upsell.customers.courtesy_store import swap_state
+from shopify_upsell.customers.dismissals import Scope
+from shopify_upsell.customers.dismissals_store import remember_dismissal
+from shopify_upsell.customers.preferences_store import save_preference
+from shopify_upsell.customers.signal import Signal
+from shopify_upsell.customers.signal_store import record_signals
 from shopify_upsell.customers.store import suppress
 from shopify_upsell.customers.suppression import dismissal
 from shopify_upsell.jobs.queue import Job
@@ -81,3 +88,22 @@ def test_the_job_keeps_the_export_with_the_request(session, shop_id):
     row = session.scalars(select(PrivacyRequestRow)).one()
     assert row.completed_at == NOW
     assert [order["order_id"] for order in json.loads(row.export)["orders"]] == ["gid://shopify/Order/1"]
+
+
+def test_the_export_tells_everything_kept_under_the_customers_name_and_nothing_of_others(session, shop_id):
+    for subject, number in (("c:5", 1), ("c:6", 2)):
+        save_preference(session, shop_id, [subject], "fewer" if number == 1 else "none", now=NOW)
+        remember_dismissal(session, shop_id, subject, [Scope(product_id=ProductId(number))], now=NOW)
+        swap_state(session, shop_id, subject, NOTHING_SHOWN, spend(NOTHING_SHOWN, [OfferId(number)], now=NOW), now=NOW)
+        told = Signal("review", subject, NOW, "reviews", f"review-{number}", 5.0)
+        record_signals(session, shop_id, [told], NOW)
+
+    export = customer_export(session, shop_id, 5, now=NOW)
+
+    assert export["preference"] == "fewer"
+    assert [one["about"]["product_id"] for one in export["dismissals"]] == [1]
+    assert [(one["offer_id"], one["cards"]) for one in export["cards_shown"]] == [("1", 1)]
+    assert [(one["kind"], one["external_id"], one["value"]) for one in export["signals"]] == [
+        ("review", "review-1", 5.0)
+    ]
+    assert "review-2" not in canonical_json(export)
