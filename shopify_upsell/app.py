@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from shopify_upsell.admin import home
 from shopify_upsell.admin.api import routes as merchant_api
+from shopify_upsell.admin.api import sends_feed
 from shopify_upsell.admin.api.proof import MerchantServices
 from shopify_upsell.attribution.confirm import PostPurchaseConfirmation
 from shopify_upsell.attribution.refit import refit_job
@@ -27,6 +28,7 @@ from shopify_upsell.core import (
     UpsellError,
 )
 from shopify_upsell.customers import signal_intake
+from shopify_upsell.customers.opt_out_store import opt_outs
 from shopify_upsell.customers.order_signals import update_signals
 from shopify_upsell.customers.signal_intake import retain_signals
 from shopify_upsell.customers.upkeep import retain_courtesy, review_courtesy
@@ -40,23 +42,28 @@ from shopify_upsell.inbox.erase import erase_shop_job
 from shopify_upsell.inbox.forget import forget
 from shopify_upsell.jobs.schedule import RETENTION
 from shopify_upsell.jobs.wakeup import Wakeup, make_huey
-from shopify_upsell.jobs.worker import Handler, Worker, utc_now
+from shopify_upsell.jobs.worker import Handler, Worker, in_turn, utc_now
 from shopify_upsell.keyring import Keyring
 from shopify_upsell.ledger import delivery, intake
 from shopify_upsell.ledger.sync import CatalogueSync, OrderReconciliation
 from shopify_upsell.limits import RateLimiter
 from shopify_upsell.logs import set_up_logging
-from shopify_upsell.matrix.recording import count_order
+from shopify_upsell.matrix.freshening import Freshening
+from shopify_upsell.matrix.recording import count_changed
 from shopify_upsell.matrix.upkeep import Learning, note_order
 from shopify_upsell.offers.acceptance_store import AcceptanceLearning
 from shopify_upsell.offers.decisions import retire_decisions_job
+from shopify_upsell.offers.discount_sync import DiscountSync, record_discount_change
 from shopify_upsell.offers.journal import DecisionJournal
 from shopify_upsell.offers.regretting import note_regret
 from shopify_upsell.offers.setup import set_up_offers
 from shopify_upsell.reports.exposures import ExposureCount
 from shopify_upsell.reports.judging import judge_experiments
-from shopify_upsell.reports.outcomes import measure_order
+from shopify_upsell.reports.outcomes import measure_changed
 from shopify_upsell.reports.privacy_export import answer_data_request
+from shopify_upsell.reports.remeasuring import measure_anew
+from shopify_upsell.sends.handing_over import SendDesk
+from shopify_upsell.sends.planning import SendPlanning
 from shopify_upsell.settings import Settings, read_settings
 from shopify_upsell.shops import lifecycle, privacy
 from shopify_upsell.shops.access import ShopAccess
@@ -105,7 +112,10 @@ WEBHOOK_HANDLERS: dict[str, WebhookHandler] = {
     "customers/update": signal_intake.record_customer,
     "customers_email_marketing_consent/update": signal_intake.record_email_consent,
     "app/uninstalled": lifecycle.record_uninstall,
-    "app/scopes_update": lifecycle.record_scopes_update,
+    "discounts/create": record_discount_change,
+    "discounts/update": record_discount_change,
+    "discounts/delete": record_discount_change,
+    "app/scopes_update": _both(lifecycle.record_scopes_update, record_discount_change),
     "shop/update": lifecycle.record_shop_update,
     "customers/data_request": privacy.record_data_request,
     "customers/redact": privacy.record_customer_redaction,
@@ -124,6 +134,7 @@ LISTENERS: dict[str, tuple[str, ...]] = {
     "order_edited": ("confirm_post_purchase",),
     "product_recorded": (),
     "delivery_recorded": (),
+    "discounts_changed": ("sync_discounts",),
     "customer_data_requested": ("answer_data_request",),
     "customer_redaction_requested": ("forget_customer",),
     "shop_redaction_requested": ("erase_shop",),
@@ -132,11 +143,14 @@ LISTENERS: dict[str, tuple[str, ...]] = {
 GATHERED = frozenset({"note_order"})
 """Listeners that need to hear once a minute that something happened, not of each time."""
 
-INSTALL_JOBS = ("refresh_shop", "sync_products", "set_up_offers", "reconcile_orders", "release_parked")
+INSTALL_JOBS = (
+    "refresh_shop", "sync_products", "sync_discounts", "set_up_offers", "reconcile_orders", "release_parked",
+)  # fmt: skip
 
 SCHEDULE: dict[str, timedelta] = {
     "learn_matrix": timedelta(hours=24),
     "reconcile_orders": timedelta(hours=24),
+    "sync_discounts": timedelta(hours=24),
     "keep_token_warm": timedelta(days=7),
     "review_courtesy": timedelta(minutes=15),
     "retain_courtesy": timedelta(hours=24),
@@ -145,6 +159,7 @@ SCHEDULE: dict[str, timedelta] = {
     "refit_models": timedelta(hours=24),
     "learn_acceptance": timedelta(hours=1),
     "count_exposures": timedelta(minutes=1),
+    "plan_sends": timedelta(hours=24),
     "judge_experiments": timedelta(hours=1),
     RETENTION: timedelta(hours=24),
 }
@@ -183,9 +198,8 @@ def join(settings: Settings) -> Parts:
     wakeup = Wakeup(make_huey(settings.redis_url, settings.var_dir))
     database.wake = wakeup
     access = ShopAccess(database, keyring, token_client, origin_for)
-    return Parts(
-        settings, database, keyring, token_client, access, wakeup, Dispatcher(WEBHOOK_HANDLERS | OPTIONAL_HANDLERS)
-    )
+    dispatcher = Dispatcher(WEBHOOK_HANDLERS | OPTIONAL_HANDLERS, intake.ORDER_NEWS, intake.record_news)
+    return Parts(settings, database, keyring, token_client, access, wakeup, dispatcher)
 
 
 def job_handlers(parts: Parts) -> dict[str, Handler]:
@@ -193,29 +207,33 @@ def job_handlers(parts: Parts) -> dict[str, Handler]:
     settlement = Settlement(parts.keyring)
     refresh = ShopRefresh(parts.access, SCHEDULE)
     return {
-        "dispatch_event": Handler(inside=parts.dispatcher.dispatch_event),
+        "dispatch_event": Handler(inside=parts.dispatcher.dispatch_event, together=parts.dispatcher.dispatch_events),
         "release_parked": Handler(inside=parts.dispatcher.release_parked),
         RETENTION: Handler(inside=parts.dispatcher.retain),
-        "settle_order": Handler(inside=settlement.settle),
+        "settle_order": Handler(together=settlement.settle),
         "confirm_post_purchase": Handler(outside=PostPurchaseConfirmation(parts.access).confirm),
-        "count_order": Handler(inside=count_order),
+        "count_order": Handler(together=count_changed),
         "note_order": Handler(inside=note_order),
-        "update_signals": Handler(inside=update_signals),
-        "note_regret": Handler(inside=note_regret),
+        "update_signals": Handler(together=update_signals),
+        "note_regret": in_turn(note_regret),
         "review_courtesy": Handler(inside=review_courtesy),
         "retain_courtesy": Handler(inside=retain_courtesy),
         "retain_signals": Handler(inside=retain_signals),
         "learn_acceptance": Handler(outside=AcceptanceLearning(parts.database).learn),
         "count_exposures": Handler(outside=ExposureCount(parts.database).count),
-        "measure_order": Handler(inside=measure_order),
+        "measure_order": Handler(together=measure_changed),
+        "measure_anew": Handler(inside=measure_anew),
         "judge_experiments": Handler(inside=judge_experiments),
         "refit_models": Handler(inside=refit_job),
         "retire_decisions": Handler(inside=retire_decisions_job),
-        "learn_matrix": Handler(outside=Learning(parts.database).learn),
+        "freshen_matrix": Handler(outside=Freshening(parts.database).freshen),
+        "learn_matrix": Handler(outside=Learning(parts.database, opt_outs).learn),
+        "plan_sends": Handler(outside=SendPlanning(parts.database).plan),
         "set_up_offers": Handler(inside=set_up_offers),
         "refresh_shop": Handler(outside=refresh.refresh_shop),
         "keep_token_warm": Handler(outside=refresh.keep_token_warm),
         "sync_products": Handler(outside=CatalogueSync(parts.access).sync),
+        "sync_discounts": Handler(outside=DiscountSync(parts.access).sync),
         "reconcile_orders": Handler(outside=OrderReconciliation(parts.access, parts.database).reconcile),
         "answer_data_request": Handler(inside=answer_data_request),
         "forget_customer": Handler(inside=forget),
@@ -248,6 +266,7 @@ def create_app(settings: Settings) -> Flask:
     for make_blueprint in SURFACES:
         api.register_blueprint(make_blueprint(services))
     api.register_blueprint(merchant_api.make_blueprint(_merchant_services(parts)))
+    api.register_blueprint(sends_feed.make_blueprint(_send_services(parts)))
     topics = frozenset(WEBHOOK_HANDLERS | OPTIONAL_HANDLERS)
     app.register_blueprint(
         inbox.make_blueprint(parts.database, secrets=settings.api_secrets, topics=topics, clock=utc_now)
@@ -289,6 +308,21 @@ def _merchant_services(parts: Parts) -> MerchantServices:
     settings = parts.settings
     return MerchantServices(
         parts.database, settings.api_key, settings.api_secrets, settings.holdout_basis_points, utc_now
+    )
+
+
+def _send_services(parts: Parts) -> sends_feed.SendServices:
+    rate = parts.settings.offer_rate_per_second
+    return sends_feed.SendServices(
+        merchant=_merchant_services(parts),
+        desk=SendDesk(
+            database=parts.database,
+            journal=DecisionJournal(parts.database),
+            holdout_basis_points=parts.settings.holdout_basis_points,
+            new_decision_id=lambda: DecisionId(secrets.token_hex(16)),
+        ),
+        keyring=parts.keyring,
+        limiter=RateLimiter(rate=max(2, rate / 5), burst=max(40, rate)),
     )
 
 

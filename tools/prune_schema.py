@@ -23,11 +23,13 @@ from graphql import (
     GraphQLInterfaceType,
     GraphQLObjectType,
     GraphQLSchema,
+    GraphQLUnionType,
     TypeInfo,
     TypeInfoVisitor,
     Visitor,
     build_client_schema,
     get_named_type,
+    is_leaf_type,
     parse,
     print_schema,
     validate,
@@ -110,6 +112,7 @@ def prune(schema: GraphQLSchema, documents: Iterable[DocumentNode]) -> str:
     """Return the schema language of the part in use: a field no operation selects is not in it."""
     uses = uses_of(schema, documents)
     _add_implementations(schema, uses)
+    _add_members(uses)
     kept = [_keep(named, uses) for named in sorted(uses.named.values(), key=lambda named: named.name)]
     root = next(named for named in kept if named.name == "QueryRoot")
     assert isinstance(root, GraphQLObjectType)  # noqa: S101 the schema's own root
@@ -123,6 +126,29 @@ def _add_implementations(schema: GraphQLSchema, uses: _Uses) -> None:
         for implementation in schema.get_possible_types(interface):
             uses.need(implementation)
             uses.fields[implementation.name] |= uses.fields[interface.name]
+
+
+def _add_members(uses: _Uses) -> None:
+    """A union is printed with all its types, also those no operation looks into: these get the least there can be."""
+    seen: set[str] = set()
+    while waiting := [named for name, named in uses.named.items() if name not in seen]:
+        for named in waiting:
+            seen.add(named.name)
+            if isinstance(named, GraphQLUnionType):
+                for member in named.types:
+                    _need_least(member, uses)
+
+
+def _need_least(named: GraphQLNamedType, uses: _Uses) -> None:
+    """Take one field of an object that has none yet: one that leads nowhere if there is one."""
+    uses.need(named)
+    if not isinstance(named, GraphQLObjectType | GraphQLInterfaceType) or uses.fields.get(named.name):
+        return
+    name, field = min(named.fields.items(), key=lambda pair: (not is_leaf_type(get_named_type(pair[1].type)), pair[0]))
+    uses.fields[named.name].add(name)
+    for argument in field.args.values():
+        uses.need(get_named_type(argument.type))
+    _need_least(get_named_type(field.type), uses)
 
 
 def _keep(named: GraphQLNamedType, uses: _Uses) -> GraphQLNamedType:

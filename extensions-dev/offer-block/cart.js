@@ -1,6 +1,17 @@
 /** One click into Shopify's cart: what is added, and what makes way for it. Prices are the shop's; we send none. */
 import { idNumber, post, request } from './requests.js';
 
+const MOST_LINES = 100;
+
+/** The cart as the app is told of it: `variant:quantity` a line, with `:plan` for one on a selling plan. */
+export const linesOf = (items) =>
+  items?.slice(0, MOST_LINES).map(({ variant_id, quantity, selling_plan_allocation: plan }) => {
+    return [variant_id, quantity, ...(plan ? [plan.selling_plan?.id ?? 0] : [])].join(':');
+  });
+
+/** The discount codes that were entered, whether or not they take anything off now. */
+export const codesOf = (codes) => codes?.map(({ code }) => code);
+
 /** What the Ajax cart is sent for an offer. */
 export function itemsOf(offer) {
   return offer.items.map(({ variant_id, quantity, selling_plan_id, token }) => {

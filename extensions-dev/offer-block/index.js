@@ -2,7 +2,7 @@
  * The offer block of the theme: asks the app what to show and draws it; blocks/offer.liquid has the markup and words.
  * Any failure shows nothing. Nothing is added to a cart without a click.
  */
-import { itemsOf, linesToChange, makeRoom } from './cart.js';
+import { codesOf, itemsOf, linesOf, linesToChange, makeRoom } from './cart.js';
 import { drawCard, greetingOf, part, writer } from './card.js';
 import { openPreferences } from './preferences.js';
 import { post, request } from './requests.js';
@@ -19,7 +19,6 @@ import {
 } from './shopper.js';
 
 const ANSWER_WITHIN_MS = 2000;
-const MOST_CART_LINES = 100;
 
 function observe(element, isDone, options) {
   new IntersectionObserver((seen, self) => isDone(seen.at(-1)) && self.disconnect(), options).observe(element);
@@ -48,12 +47,13 @@ class WellpairedOffer extends HTMLElement {
 
   async ask(signal) {
     const found = request(`${this.root}cart.js`, { signal }).catch(() => ({}));
-    const [{ items, token }, allowed] = await Promise.all([found, consent()]);
+    const [{ items, token, discount_codes }, allowed] = await Promise.all([found, consent()]);
     this.visitor = attempt(() => visitorId(allowed));
     const { placement, product, locale, currency, limit, page, path, market, country, business } = this.dataset;
-    const cart = items?.slice(0, MOST_CART_LINES).map((line) => `${line.variant_id}:${line.quantity}`);
+    const cart = linesOf(items);
+    const codes = codesOf(discount_codes);
     const place = { placement, product, locale, currency, limit, page, path, market, country, business };
-    const asked = { ...place, visitor: this.visitor, cart, cart_token: token?.split('?')[0] };
+    const asked = { ...place, visitor: this.visitor, cart, codes, cart_token: token?.split('?')[0] };
     const query = new URLSearchParams(Object.entries(asked).filter(([, value]) => value?.length));
     return request(`${this.proxy}/offers?${query}`, { signal });
   }

@@ -13,7 +13,7 @@ from shopify_upsell.attribution.store import Changeset, changesets_of_order, rep
 from shopify_upsell.attribution.token import TOKEN_PURPOSE, OfferClaim, read_token
 from shopify_upsell.attribution.tracing import Traces, trace_orders
 from shopify_upsell.core import Announcement, DecisionId, LineId, OrderId, ShopId
-from shopify_upsell.jobs.queue import Job
+from shopify_upsell.jobs.queue import Job, subjects_of
 from shopify_upsell.keyring import Keyring
 from shopify_upsell.ledger.booked import BookedOrder, TokenUse
 from shopify_upsell.ledger.store import booked_orders, orders_with_token
@@ -31,9 +31,10 @@ class Settlement:
     def __init__(self, keyring: Keyring) -> None:
         self._keyring = keyring
 
-    def settle(self, session: Session, job: Job) -> Sequence[Announcement]:
-        """Settle the order that the job is about, and those that share an offer token with it."""
-        changed = settle_order(session, job.shop_id, OrderId(int(job.payload["subject_id"])), self._keyring)
+    def settle(self, session: Session, jobs: Sequence[Job]) -> Sequence[Announcement]:
+        """Settle the orders that the jobs are about, and those that share an offer token with one of them."""
+        order_ids = [OrderId(number) for number in subjects_of(jobs)]
+        changed = settle_orders(session, jobs[0].shop_id, order_ids, self._keyring)
         return [Announcement("order_settled", order_id) for order_id in changed]
 
 

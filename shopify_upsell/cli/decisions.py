@@ -23,7 +23,7 @@ from shopify_upsell.offers.replay import replay
 @click.option(
     "--product", "products", type=click.IntRange(0, LARGEST_ID), multiple=True, help="Anchor product id; may repeat."
 )
-@click.option("--cart", multiple=True, metavar="VARIANT:QUANTITY", help="A cart line; may repeat.")
+@click.option("--cart", multiple=True, metavar="VARIANT:QUANTITY[:PLAN]", help="A cart line; may repeat.")
 @click.option("--customer", type=click.IntRange(0, LARGEST_ID), help="Customer id.")
 @click.option("--visitor", help="Visitor id.")
 @click.option("--limit", default=3, show_default=True, type=click.IntRange(1, 6))
@@ -82,7 +82,7 @@ def decide(
 
 
 def _cart_line(text: str) -> CartLine:
-    found = re.fullmatch(r"([0-9]{1,18})(?::([0-9]{1,6}))?", text)
+    found = re.fullmatch(r"([0-9]{1,18})(?::([0-9]{1,6})(?::([0-9]{1,18}))?)?", text)
     if found is None:
-        raise click.BadParameter("expected VARIANT or VARIANT:QUANTITY", param_hint="--cart")
-    return CartLine(VariantId(int(found[1])), None, int(found[2] or 1))
+        raise click.BadParameter("expected VARIANT, VARIANT:QUANTITY or VARIANT:QUANTITY:PLAN", param_hint="--cart")
+    return CartLine(VariantId(int(found[1])), None, int(found[2] or 1), int(found[3]) if found[3] else None)

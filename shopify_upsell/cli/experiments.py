@@ -166,6 +166,8 @@ def _lines(report: ExperimentReport) -> Iterator[str]:
             yield f"    {effect.difference:+.2f} a unit, {effect.low:+.2f} to {effect.high:+.2f}, at the last look"
         for reason in (*arm.reasons, *arm.next_look):
             yield f"    {reason}"
+        for rail in arm.guardrails:
+            yield f"    {rail.metric}: {rail.verdict}{f', needs {rail.needs}' if rail.needs else ''}"
     if report.missing is not None:
         yield f"  missing: {report.missing.code}, {report.missing.seen} of {report.missing.needed}"
     for warning in report.warnings:

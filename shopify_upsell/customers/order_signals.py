@@ -17,7 +17,7 @@ from shopify_upsell.customers.signal import Signal
 from shopify_upsell.customers.signal_store import OrderSignals, replace_of_orders
 from shopify_upsell.customers.signals import SHOPIFY
 from shopify_upsell.customers.subjects import customer_subject
-from shopify_upsell.jobs.queue import Job
+from shopify_upsell.jobs.queue import Job, subjects_of
 from shopify_upsell.ledger.tables import KNOWN_ORDER, OrderRow, RefundRow, batches, lock_orders
 
 _LEDGER_KINDS = ("order_placed", "order_cancelled", "refunded")
@@ -33,9 +33,9 @@ class OwnedOrder:
     refunds: Mapping[int, datetime] = field(default_factory=dict)
 
 
-def update_signals(session: Session, job: Job) -> Sequence[Announcement]:
-    """The job that follows every change of an order: its signals are what the ledger now says."""
-    refresh_order_signals(session, job.shop_id, [OrderId(int(job.payload["subject_id"]))])
+def update_signals(session: Session, jobs: Sequence[Job]) -> Sequence[Announcement]:
+    """The jobs that follow every change of orders: their signals are what the ledger now says."""
+    refresh_order_signals(session, jobs[0].shop_id, [OrderId(number) for number in subjects_of(jobs)])
     return ()
 
 

@@ -33,6 +33,7 @@ from shopify_upsell.devstore.admin_objects import (
 )
 from shopify_upsell.devstore.catalogue import Product
 from shopify_upsell.devstore.config import DevstoreRefused
+from shopify_upsell.devstore.discounts import Discounts
 from shopify_upsell.devstore.oauth import TokenDesk
 from shopify_upsell.devstore.orders import Order
 from shopify_upsell.devstore.query_cost import MAX_QUERY_COST, Bucket, CostReader, count_objects
@@ -61,7 +62,7 @@ def load_schema(path: Path) -> GraphQLSchema:
 class Resolvers:
     """Answers the root fields; everything below is read from plain values."""
 
-    def __init__(self, shop: DevShop) -> None:
+    def __init__(self, shop: DevShop, discounts: Discounts) -> None:
         self.shop = shop
         self.roots: dict[str, Callable[..., object]] = {
             "shop": lambda: shop_node(shop, request.host),
@@ -70,6 +71,7 @@ class Resolvers:
             "order": self.order,
             "products": self.products,
             "product": self.product,
+            "discountNodes": discounts.listing,
         }
 
     def resolve(self, source: Any, info: GraphQLResolveInfo, **arguments: Any) -> object:
@@ -198,10 +200,10 @@ def _start(rows: list[tuple[tuple[str, int], object]], after: str | None) -> int
 class _AdminApi:
     """Runs documents against the schema, for points from the bucket."""
 
-    def __init__(self, shop: DevShop, schema: GraphQLSchema) -> None:
+    def __init__(self, shop: DevShop, schema: GraphQLSchema, discounts: Discounts) -> None:
         self.shop = shop
         self.schema = schema
-        self.resolvers = Resolvers(shop)
+        self.resolvers = Resolvers(shop, discounts)
         config = shop.config
         self.bucket = Bucket(config.bucket_size, config.restore_rate, config.bucket_size, config.clock())
 
@@ -245,10 +247,10 @@ class _AdminApi:
         return {"extensions": {"cost": spent}}
 
 
-def make_admin_graphql(shop: DevShop, desk: TokenDesk, schema: GraphQLSchema) -> Blueprint:
+def make_admin_graphql(shop: DevShop, desk: TokenDesk, schema: GraphQLSchema, discounts: Discounts) -> Blueprint:
     """Build the endpoint, with Shopify's errors and cost extensions."""
     views = Blueprint("admin_graphql", __name__)
-    api = _AdminApi(shop, schema)
+    api = _AdminApi(shop, schema, discounts)
 
     @views.post("/admin/api/<version>/graphql.json")
     def graphql(version: str) -> ResponseReturnValue:

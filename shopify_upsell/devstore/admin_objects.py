@@ -251,6 +251,8 @@ def matches(search: str | None, fields: Mapping[str, str]) -> bool:
 
 
 def _holds(have: str, comparison: str, asked: str) -> bool:
+    if not comparison and "," in asked:
+        return any(_compare(have, each) == 0 for each in asked.split(","))
     order = _compare(have, asked)
     return {">=": order >= 0, "<=": order <= 0, ">": order > 0, "<": order < 0, "": order == 0}[comparison]
 

@@ -12,6 +12,7 @@ from flask.typing import ResponseReturnValue
 from shopify_upsell.devstore.aftercare import add_aftercare_switches
 from shopify_upsell.devstore.cart import CartRefused
 from shopify_upsell.devstore.dev_orders import add_order_switches
+from shopify_upsell.devstore.discounts import Discounts, add_discount_switches
 from shopify_upsell.devstore.oauth import make_id_token
 from shopify_upsell.devstore.order_changes import ImpossibleChange
 from shopify_upsell.devstore.shop import DevShop
@@ -116,7 +117,7 @@ def _unknown(wrong: Exception) -> ResponseReturnValue:
     return jsonify(error={"code": "not_found", "message": f"unknown id {wrong}"}), 404
 
 
-def make_dev_api(shop: DevShop, pages: Pages) -> Blueprint:
+def make_dev_api(shop: DevShop, pages: Pages, discounts: Discounts) -> Blueprint:
     """Build the switches."""
     views = Blueprint("dev_api", __name__, url_prefix="/_dev")
     for kind in (ImpossibleChange, CartRefused, InvalidOperation):
@@ -133,4 +134,5 @@ def make_dev_api(shop: DevShop, pages: Pages) -> Blueprint:
     views.add_url_rule("/webhooks/flush", view_func=dev.flush, methods=["POST"])
     add_order_switches(views, shop)
     add_aftercare_switches(views, shop)
+    add_discount_switches(views, shop, discounts)
     return views

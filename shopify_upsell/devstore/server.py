@@ -11,6 +11,7 @@ from shopify_upsell.devstore.ajax import make_ajax
 from shopify_upsell.devstore.checkout import make_checkout
 from shopify_upsell.devstore.config import DevstoreConfig, refuse_production
 from shopify_upsell.devstore.dev_api import make_dev_api
+from shopify_upsell.devstore.discounts import Discounts
 from shopify_upsell.devstore.oauth import TokenDesk, make_oauth
 from shopify_upsell.devstore.proxy import make_proxy
 from shopify_upsell.devstore.shop import DevShop
@@ -28,18 +29,18 @@ def create_devstore(config: DevstoreConfig) -> Flask:
     schema = load_schema(config.schema_path)
     shop = DevShop(config)
     desk = TokenDesk(config)
-    pages = Pages(shop)
+    pages, discounts = Pages(shop), Discounts(shop)
     # The storefront serves its own files, so Flask's static route is off.
     app = Flask("devstore", static_folder=None, template_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY
     app.extensions["devstore"] = shop
     for views in (
         make_oauth(shop, desk),
-        make_admin_graphql(shop, desk, schema),
+        make_admin_graphql(shop, desk, schema, discounts),
         make_proxy(shop),
         make_ajax(shop, pages.section),
         make_checkout(shop, pages),
-        make_dev_api(shop, pages),
+        make_dev_api(shop, pages, discounts),
         make_storefront(shop, pages),
     ):
         app.register_blueprint(views)

@@ -52,7 +52,7 @@ GUARDRAILS: Mapping[str, Guardrail] = MappingProxyType(
             Guardrail("dismissal_rate", 0.02),
             Guardrail("support_ticket_rate", 0.005),
             Guardrail("complaint_rate", 0.005),
-            Guardrail("checkout_completion_rate", 0.01, falls=True),
+            Guardrail("checkout_completion_rate", 0.05, falls=True, is_relative=True),
             Guardrail("repurchase_90_day_rate", 0.01, falls=True),
             Guardrail("coverage_rate", 0.05, falls=True),
             Guardrail("order_value_without_offer", 0.02, falls=True, is_relative=True),

@@ -8,18 +8,20 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from shopify_upsell.core import Announcement, Delivery, InvalidInput, UnreadableFact
+from shopify_upsell.core import Announcement, Delivery, InvalidInput, ShopId, UnreadableFact
 from shopify_upsell.inbox.receive import dispatch_request
 from shopify_upsell.inbox.store import (
     StoredEvent,
     erase_old,
+    mark_done,
     mark_event,
     parked_events,
     read_event,
+    read_events,
     unpark,
 )
 from shopify_upsell.jobs.queue import Job, enqueue, erase_old_jobs
-from shopify_upsell.shops.store import get_shop
+from shopify_upsell.shops.store import Shop, get_shop
 
 WebhookHandler = Callable[[Session, Delivery], Sequence[Announcement]]
 
@@ -28,10 +30,18 @@ KEEP_BODIES, KEEP_ROWS = timedelta(days=7), timedelta(days=30)
 
 
 class Dispatcher:
-    """The jobs of the inbox, given the handlers that `app` joined."""
+    """The jobs of the inbox, given the handlers that `app` joined.
 
-    def __init__(self, handlers: Mapping[str, WebhookHandler]) -> None:
-        self._handlers = handlers
+    `readers`: how some of the handlers read a delivery; what they read, `record` keeps at once for many.
+    """
+
+    def __init__(
+        self,
+        handlers: Mapping[str, WebhookHandler],
+        readers: Mapping[WebhookHandler, Callable[[Delivery], Any]],
+        record: Callable[[Session, ShopId, Sequence[Any]], Sequence[Announcement]],
+    ) -> None:
+        self._handlers, self._readers, self._record = handlers, readers, record
 
     def dispatch_event(self, session: Session, job: Job) -> Sequence[Announcement]:
         """Apply one delivery. A body that can never become a fact leaves the event dead with its reason."""
@@ -51,6 +61,27 @@ class Dispatcher:
         self._mark(session, job, event, state="done", subject=subject)
         return announcements
 
+    def dispatch_events(self, session: Session, jobs: Sequence[Job]) -> Sequence[Announcement]:
+        """Apply several deliveries. One that can not be applied is found, and buried, when each is applied alone."""
+        shop = get_shop(session, jobs[0].shop_id)
+        events = read_events(session, shop.shop_id, [int(job.payload["event_id"]) for job in jobs])
+        told: list[Any] = []
+        announcements: list[Announcement] = []
+        subjects: dict[int, str | None] = {}
+        for event in events:
+            if event.state != "stored":
+                continue
+            delivery = _delivery(shop, event, parse_body(event.body or b""))
+            handler = self._handlers[event.topic]
+            if handler in self._readers:
+                told.append(self._readers[handler](delivery))
+            else:
+                announcements += handler(session, delivery)
+            subjects[event.event_id] = subject_of(event.topic, delivery.payload)
+        announcements += self._record(session, shop.shop_id, told)
+        mark_done(session, shop.shop_id, subjects, now=jobs[0].now)
+        return announcements
+
     def release_parked(self, session: Session, job: Job) -> Sequence[Announcement]:
         """After an install, apply what came in too early."""
         event_ids = parked_events(session, job.shop_id, ("unknown_shop", "shop_not_installed"))
@@ -68,16 +99,7 @@ class Dispatcher:
     def _apply(
         self, session: Session, job: Job, event: StoredEvent, payload: Mapping[str, Any]
     ) -> Sequence[Announcement]:
-        shop = get_shop(session, job.shop_id)
-        delivery = Delivery(
-            shop_id=job.shop_id,
-            shop_domain=shop.domain,
-            topic=event.topic,
-            webhook_id=event.webhook_id,
-            triggered_at=event.triggered_at,
-            payload=payload,
-            digest=event.digest,
-        )
+        delivery = _delivery(get_shop(session, job.shop_id), event, payload)
         # A savepoint of its own: a handler that refuses half-way must leave nothing but the reason.
         with session.begin_nested():
             return self._handlers[event.topic](session, delivery)
@@ -128,6 +150,18 @@ def subject_of(topic: str, payload: Mapping[str, Any]) -> str | None:
         customer = payload.get("customer")
         return _named("customer", customer.get("id") if isinstance(customer, dict) else payload.get("id"))
     return None
+
+
+def _delivery(shop: Shop, event: StoredEvent, payload: Mapping[str, Any]) -> Delivery:
+    return Delivery(
+        shop_id=shop.shop_id,
+        shop_domain=shop.domain,
+        topic=event.topic,
+        webhook_id=event.webhook_id,
+        triggered_at=event.triggered_at,
+        payload=payload,
+        digest=event.digest,
+    )
 
 
 def _named(kind: str, number: object) -> str | None:

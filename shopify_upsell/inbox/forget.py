@@ -15,6 +15,7 @@ from shopify_upsell.ledger.store import forget_customer, order_ids_of_customer
 from shopify_upsell.offers.decisions import erase_decisions_of
 from shopify_upsell.offers.unit_store import person_names
 from shopify_upsell.reports.outcomes import forget_in_experiments
+from shopify_upsell.sends.store import erase_sends
 from shopify_upsell.shops.store import complete_privacy_request, erase_exports_naming
 
 
@@ -31,6 +32,7 @@ def forget(session: Session, job: Job) -> Sequence[Announcement]:
     erase_subject(session, job.shop_id, customer_subject(customer_id))
     erase_courtesy(session, job.shop_id, customer_subject(customer_id))
     forget_touches_of(session, job.shop_id, [customer_subject(customer_id)])
+    erase_sends(session, job.shop_id, customer_id)
     erase_exports_naming(session, job.shop_id, f'"{gid("Customer", customer_id)}"')
     complete_privacy_request(
         session, job.shop_id, job.payload["kind"], job.payload["request_key"], completed_at=job.now

@@ -1,10 +1,23 @@
 """Table and queries of the inbox: every verified webhook delivery, stored once."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import ForeignKey, Index, LargeBinary, Text, UniqueConstraint, delete, func, select, update
+from sqlalchemy import (
+    BigInteger,
+    ForeignKey,
+    Index,
+    LargeBinary,
+    Text,
+    UniqueConstraint,
+    bindparam,
+    delete,
+    func,
+    select,
+    update,
+)
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from shopify_upsell.core import ShopId
@@ -92,6 +105,25 @@ def read_event(session: Session, shop_id: ShopId, event_id: int) -> StoredEvent 
     if row is None:
         return None
     return StoredEvent(row.event_id, row.topic, row.webhook_id, row.triggered_at, row.digest, row.body, row.state)
+
+
+def read_events(session: Session, shop_id: ShopId, event_ids: Sequence[int]) -> list[StoredEvent]:
+    """The shop's deliveries with these keys, oldest first."""
+    row = EventRow
+    columns = (row.event_id, row.topic, row.webhook_id, row.triggered_at, row.digest, row.body, row.state)
+    rows = select(*columns).where(row.shop_id == shop_id, row.event_id.in_(event_ids)).order_by(row.event_id)
+    return [StoredEvent(*found) for found in session.execute(rows)]
+
+
+def mark_done(session: Session, shop_id: ShopId, subject_by_event: Mapping[int, str | None], *, now: datetime) -> None:
+    """Write that deliveries were applied, and whom each was about."""
+    table: Any = EventRow.__table__
+    one = table.c.event_id == bindparam("one", type_=BigInteger)
+    marks = update(table).where(table.c.shop_id == shop_id, one)
+    done = marks.values(state="done", reason=None, subject=bindparam("about", type_=Text), handled_at=now)
+    rows = [{"one": event_id, "about": subject} for event_id, subject in subject_by_event.items()]
+    if rows:
+        session.connection().execute(done, rows)
 
 
 def mark_event(

@@ -7,7 +7,7 @@ import json
 import random
 import secrets
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -21,6 +21,9 @@ from shopify_upsell.jobs.store import JobRow
 
 BATCH = 25
 PER_SHOP = 10
+MOST_TOGETHER = 20
+"""Jobs of one kind and shop that count as one piece of a batch: on SQLite the web waits for all of them."""
+
 LOOK_AHEAD = 200
 MOST_ATTEMPTS = 8
 FIRST_WAIT, LONGEST_WAIT = timedelta(seconds=10), timedelta(hours=1)
@@ -55,6 +58,11 @@ class Job:
     now: datetime
 
 
+def subjects_of(jobs: Sequence[Job]) -> list[int]:
+    """The numbers of what jobs are about, each once, ascending."""
+    return sorted({int(job.payload["subject_id"]) for job in jobs})
+
+
 def enqueue(session: Session, shop_id: ShopId, request: JobRequest, now: datetime) -> bool:
     """Store the work and wake a worker after the commit. Returns False when it was already asked for."""
     insert = dialect_insert(session)
@@ -70,34 +78,15 @@ def enqueue(session: Session, shop_id: ShopId, request: JobRequest, now: datetim
     )
     once = statement.on_conflict_do_nothing(index_elements=["shop_id", "dedupe_key"]).returning(JobRow.job_id)
     added = session.execute(once).scalar_one_or_none()
-    wake = session.info.get("wake")
-    if wake is not None:
-        after_commit(session, "wake", wake)
+    wake_after_commit(session)
     return added is not None
 
 
-def is_waiting(session: Session, shop_id: ShopId, key_start: str) -> bool:
-    """Tell whether a job whose key starts so waits and was never claimed; then hold it until the transaction ends.
-
-    Whoever claims it afterwards sees what this transaction writes, so the same need not be asked for twice. A row that
-    is being claimed at this moment counts as claimed.
-    """
-    waiting = select(JobRow.job_id).where(
-        JobRow.shop_id == shop_id,
-        *_starts_with(session, key_start),
-        JobRow.state == "new",
-        JobRow.attempts == 0,
-        JobRow.lease_token.is_(None),
-    )
-    return session.scalar(waiting.limit(1).with_for_update(skip_locked=True)) is not None
-
-
-def _starts_with(session: Session, key_start: str) -> tuple[Any, Any]:
-    """Compare byte by byte: a collation may skip the marks that part a key."""
-    end = key_start + "~"  # above every digit that may follow
-    if is_postgresql(session):
-        return JobRow.dedupe_key.op("~>=~")(key_start), JobRow.dedupe_key.op("~<~")(end)
-    return JobRow.dedupe_key >= key_start, JobRow.dedupe_key < end
+def wake_after_commit(session: Session) -> None:
+    """Have a worker look for what this transaction asks for."""
+    wake = session.info.get("wake")
+    if wake is not None:
+        after_commit(session, "wake", wake)
 
 
 def has_due(session: Session, now: datetime) -> bool:
@@ -106,25 +95,29 @@ def has_due(session: Session, now: datetime) -> bool:
     return session.scalar(select(JobRow.job_id).where(*_due(moment)).limit(1)) is not None
 
 
-def claim(session: Session, now: datetime, *, lease: timedelta, batch: int = BATCH) -> list[Job]:
-    """Take a lease on due rows, oldest first, at most `PER_SHOP` of one shop.
+def claim(
+    session: Session, now: datetime, *, lease: timedelta, batch: int = BATCH, together: Collection[str] = ()
+) -> list[Job]:
+    """Take a lease on due rows, oldest first, at most `PER_SHOP` pieces of one shop.
 
-    A row that was claimed `MOST_ATTEMPTS` times without an outcome kills its workers; it is buried here.
+    A piece is one row, or up to `MOST_TOGETHER` of a kind that runs `together`; what failed before runs alone. A row
+    that was claimed `MOST_ATTEMPTS` times without an outcome kills its workers; it is buried here.
     """
     moment = lease_clock(session, now)
-    due = select(JobRow).where(*_due(moment)).order_by(JobRow.not_before, JobRow.job_id).limit(LOOK_AHEAD)
-    rows = _fair(session.scalars(due.with_for_update(skip_locked=True)).all(), batch)
+    columns = (JobRow.job_id, JobRow.shop_id, JobRow.kind, JobRow.payload, JobRow.attempts)
+    due = select(*columns).where(*_due(moment)).order_by(JobRow.not_before, JobRow.job_id).limit(LOOK_AHEAD)
+    rows = _fair(session.execute(due.with_for_update(skip_locked=True)).all(), batch, together)
     token = secrets.token_hex(8)
-    jobs = []
-    for row in rows:
-        if row.attempts >= MOST_ATTEMPTS:
-            row.state, row.error, row.done_at = "dead", row.error or "attempts exhausted", moment
-            continue
-        row.attempts += 1
-        row.lease_until, row.lease_token = moment + lease, token
-        payload = json.loads(row.payload)
-        jobs.append(Job(row.job_id, ShopId(row.shop_id), row.kind, payload, row.attempts, token, moment))
-    return jobs
+    spent = [row.job_id for row in rows if row.attempts >= MOST_ATTEMPTS]
+    left = [row for row in rows if row.attempts < MOST_ATTEMPTS]
+    error = func.coalesce(JobRow.error, "attempts exhausted")
+    _write(session, spent, state="dead", error=error, done_at=moment)
+    taken = [row.job_id for row in left]
+    _write(session, taken, attempts=JobRow.attempts + 1, lease_until=moment + lease, lease_token=token)
+    return [
+        Job(row.job_id, ShopId(row.shop_id), row.kind, json.loads(row.payload), row.attempts + 1, token, moment)
+        for row in left
+    ]
 
 
 def lease_clock(session: Session, now: datetime) -> datetime:
@@ -132,12 +125,12 @@ def lease_clock(session: Session, now: datetime) -> datetime:
     return session.scalars(select(func.now())).one() if is_postgresql(session) else now
 
 
-def finish(session: Session, job: Job) -> None:
-    """Mark the row done in the transaction of its effect, and forget what it was about: it may have named a person.
+def finish(session: Session, *jobs: Job) -> None:
+    """Mark rows done in the transaction of their effect, and forget what they were about: it may have named a person.
 
-    Raises: LeaseLost, and the effect must go with it.
+    Shape: jobs of one claim. Raises: LeaseLost, and the effect must go with it.
     """
-    _write_outcome(session, job, state="done", done_at=job.now, error=None, payload="{}")
+    _write_outcome(session, *jobs, state="done", done_at=jobs[0].now, error=None, payload="{}")
 
 
 def bury(session: Session, job: Job, reason: str) -> None:
@@ -218,23 +211,37 @@ def _due(moment: Any) -> tuple[Any, ...]:
     return (JobRow.state == "new", JobRow.not_before <= moment, free)
 
 
-def _fair(rows: Sequence[JobRow], batch: int) -> list[JobRow]:
+def _fair(rows: Sequence[Any], batch: int, together: Collection[str]) -> list[Any]:
+    sizes: Counter[object] = Counter()
     taken: Counter[int] = Counter()
-    chosen: list[JobRow] = []
+    chosen: list[Any] = []
     for row in rows:
-        if taken[row.shop_id] < PER_SHOP and len(chosen) < batch:
+        piece = (row.shop_id, row.kind) if row.kind in together and not row.attempts else row.job_id
+        if piece not in sizes:
+            if taken[row.shop_id] == PER_SHOP or len(sizes) == batch:
+                continue
             taken[row.shop_id] += 1
+        if sizes[piece] < MOST_TOGETHER:
+            sizes[piece] += 1
             chosen.append(row)
     return chosen
 
 
-def _write_outcome(session: Session, job: Job, **values: Any) -> None:
+def _write(session: Session, job_ids: Sequence[int], **values: Any) -> None:
+    if job_ids:
+        these = update(JobRow).where(JobRow.job_id.in_(job_ids)).values(**values)
+        session.execute(these.execution_options(synchronize_session=False))
+
+
+def _write_outcome(session: Session, *jobs: Job, **values: Any) -> None:
     held = update(JobRow).where(
-        JobRow.job_id == job.job_id, JobRow.state == "new", JobRow.lease_token == job.lease_token
+        JobRow.job_id.in_([job.job_id for job in jobs]),
+        JobRow.state == "new",
+        JobRow.lease_token == jobs[0].lease_token,
     )
     result = session.execute(held.values(**values).execution_options(synchronize_session=False))
-    if _count(result) != 1:
-        raise LeaseLost(f"job {job.job_id} belongs to another worker")
+    if _count(result) != len(jobs):
+        raise LeaseLost(f"job {jobs[0].job_id} or one beside it belongs to another worker")
 
 
 def _count(result: Any) -> int:

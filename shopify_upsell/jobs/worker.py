@@ -1,10 +1,10 @@
 """The worker: claims rows, runs their handlers, writes effect and outcome in one transaction.
 
-A handler that only touches the database runs inside the batch's transaction, under a savepoint of its own. A
-handler that calls Shopify runs outside any transaction and returns what is to be written.
+A handler that only touches the database runs inside the batch's transaction, under a savepoint of its own. Several
+jobs of one kind and shop may run as one, in a transaction of their own; whatever is wrong with one of them, each then
+runs alone. A handler that calls Shopify runs outside any transaction and returns what is to be written.
 """
 
-import hashlib
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -15,17 +15,15 @@ from sqlalchemy.orm import Session
 
 from shopify_upsell.core import Announcement, RetryLater, UpsellError
 from shopify_upsell.database import Database, bind_shop, is_transient
+from shopify_upsell.jobs.news import Listeners
 from shopify_upsell.jobs.queue import (
     MOST_ATTEMPTS,
     Job,
-    JobRequest,
     LeaseLost,
     bury,
     claim,
-    enqueue,
     finish,
     has_due,
-    is_waiting,
     postpone,
     wait_after,
 )
@@ -42,10 +40,24 @@ Write = Callable[[Session], Announced]
 
 @dataclass(frozen=True, slots=True)
 class Handler:
-    """How one kind of job runs: `inside` the transaction, or `outside` it, returning the write to make."""
+    """How one kind of job runs: `inside` the transaction, or `outside` it, returning the write to make.
+
+    `together`: several jobs of one shop at once, to the same effect as one after another in any order; one alone too
+    where there is no `inside`.
+    """
 
     inside: Callable[[Session, Job], Announced] | None = None
     outside: Callable[[Job], Write] | None = None
+    together: Callable[[Session, Sequence[Job]], Announced] | None = None
+
+
+def in_turn(inside: Callable[[Session, Job], Announced]) -> Handler:
+    """Run jobs one after another but finish them together: for kinds that are short and many."""
+
+    def together(session: Session, jobs: Sequence[Job]) -> Announced:
+        return [announcement for job in jobs for announcement in inside(session, job) or ()]
+
+    return Handler(inside=inside, together=together)
 
 
 def utc_now() -> datetime:
@@ -71,8 +83,8 @@ class Worker:
     ) -> None:
         self._database = database
         self._handlers = handlers
-        self._listeners = listeners
-        self._gathered = gathered
+        self._together = frozenset(kind for kind, handler in handlers.items() if handler.together is not None)
+        self._listeners = Listeners(listeners, gathered)
         self._lease = lease
         self._clock = clock
         self.is_stopping = False
@@ -90,19 +102,47 @@ class Worker:
             if not has_due(session, self._clock()):
                 return 0
         with self._database.write() as session:
-            jobs = claim(session, self._clock(), lease=self._lease)
-        inside = [job for job in jobs if not self._runs_outside(job)]
-        self._run_together(inside)
-        for job in jobs:
+            jobs = claim(session, self._clock(), lease=self._lease, together=self._together)
+        alone: list[Job] = []
+        for piece in self._pieces(jobs):
+            if len(piece) == 1 or not self._run_as_one(piece):
+                alone += piece
+        self._run_in_turn([job for job in alone if not self._runs_outside(job)])
+        for job in alone:
             if self._runs_outside(job):
                 self._run_outside(job)
         return len(jobs)
+
+    def _pieces(self, jobs: list[Job]) -> list[list[Job]]:
+        """Jobs that run as one, and others by themselves. What failed before would spoil the others' work."""
+        pieces: dict[object, list[Job]] = {}
+        for job in jobs:
+            is_alone = job.kind not in self._together or job.attempts > 1
+            pieces.setdefault(job.job_id if is_alone else (job.shop_id, job.kind), []).append(job)
+        return list(pieces.values())
+
+    def _run_as_one(self, jobs: list[Job]) -> bool:
+        """Run jobs of one kind and shop in a transaction of their own. Returns False when nothing of it stands."""
+        first = jobs[0]
+        run = self._handlers[first.kind].together
+        assert run is not None  # noqa: S101 chosen by _pieces
+        try:
+            with self._database.write() as session:
+                bind_shop(session, first.shop_id)
+                self._listeners.tell(session, first, run(session, jobs) or (), self._clock())
+                finish(session, *jobs)
+        except Exception as error:
+            fields = {"shop_id": first.shop_id, "kind": first.kind, "job_count": len(jobs)}
+            log.info("jobs_taken_apart", extra=fields | {"error": type(error).__name__})
+            return False
+        JOB_OUTCOMES.labels(first.kind, "done").inc(len(jobs))
+        return True
 
     def _runs_outside(self, job: Job) -> bool:
         handler = self._handlers.get(job.kind)
         return handler is not None and handler.outside is not None
 
-    def _run_together(self, jobs: list[Job]) -> None:
+    def _run_in_turn(self, jobs: list[Job]) -> None:
         """Run jobs in few transactions, none of them long: on SQLite the web waits for each."""
         left = jobs
         while left:
@@ -130,10 +170,13 @@ class Worker:
 
     def _inside_write(self, job: Job) -> Write:
         handler = self._handlers.get(job.kind)
-        if handler is None or handler.inside is None:
-            return lambda _session: _refuse(f"no handler for {job.kind}")
-        run = handler.inside
-        return lambda session: run(session, job)
+        if handler is not None and handler.inside is not None:
+            inside = handler.inside
+            return lambda session: inside(session, job)
+        if handler is not None and handler.together is not None:
+            together = handler.together
+            return lambda session: together(session, [job])
+        return lambda _session: _refuse(f"no handler for {job.kind}")
 
     def _run_outside(self, job: Job) -> None:
         handler = self._handlers[job.kind]
@@ -167,7 +210,7 @@ class Worker:
         bind_shop(session, job.shop_id)
         try:
             with session.begin_nested():
-                self._announce(session, job, write(session) or ())
+                self._listeners.tell(session, job, write(session) or (), self._clock())
                 finish(session, job)
         except LeaseLost:
             JOB_OUTCOMES.labels(job.kind, "lease_lost").inc()
@@ -178,18 +221,6 @@ class Worker:
             self._record_failure(session, job, error)
         else:
             JOB_OUTCOMES.labels(job.kind, "done").inc()
-
-    def _announce(self, session: Session, job: Job, announcements: Sequence[Announcement]) -> None:
-        for announcement in announcements:
-            for kind in self._listeners.get(announcement.name, ()):
-                if kind in self._gathered:
-                    enqueue(session, job.shop_id, _gathered_request(kind, job), self._clock())
-                    continue
-                # A listener reads what is true when it runs: one that still waits will see this news as well.
-                is_plain = not announcement.details
-                if is_plain and is_waiting(session, job.shop_id, _key_start(kind, announcement)):
-                    continue
-                enqueue(session, job.shop_id, _request(kind, job, announcement), self._clock())
 
     def _record_failure(self, session: Session, job: Job, error: Exception) -> None:
         outcome = "retry"
@@ -209,26 +240,6 @@ class Worker:
         # Only an unforeseen error needs its trace; its message may quote data and stays out.
         trace = error if not isinstance(error, UpsellError) else None
         log.log(level, "job_failed", extra=fields | {"error": type(error).__name__}, exc_info=trace)
-
-
-def _request(kind: str, job: Job, announcement: Announcement) -> JobRequest:
-    key = f"{_key_start(kind, announcement)}{job.job_id}"
-    return JobRequest(kind, key, {"subject_id": announcement.subject_id, **announcement.details})
-
-
-def _key_start(kind: str, announcement: Announcement) -> str:
-    """How the keys of all jobs of this kind about one subject start.
-
-    The key outlives the job and may not name whom it was about.
-    """
-    subject = hashlib.sha256(str(announcement.subject_id).encode()).hexdigest()[:16]
-    return f"{kind}:{announcement.name}:{subject}:"
-
-
-def _gathered_request(kind: str, job: Job) -> JobRequest:
-    """One job for all announcements of a minute, due when the minute is over: none can come after it has run."""
-    minute_end = job.now.replace(second=0, microsecond=0) + timedelta(minutes=1)
-    return JobRequest(kind, f"{kind}:{minute_end.isoformat()}", {}, not_before=minute_end)
 
 
 def _describe(error: Exception) -> str:

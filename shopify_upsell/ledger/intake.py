@@ -1,6 +1,6 @@
 """Webhook handlers of the ledger: a delivery becomes a fact, facts are recorded, what changed is announced."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar, cast
 
@@ -10,10 +10,10 @@ from sqlalchemy.orm import Session
 from shopify_upsell.core import Announcement, Delivery, InvalidInput, OrderId, ShopId, UnreadableFact
 from shopify_upsell.ledger.cataloguing import record_products, remove_product, shop_currency
 from shopify_upsell.ledger.edit_schemas import EditedSchema, IdSchema
-from shopify_upsell.ledger.facts import EditFact, OrderFact, ProductFact, RefundFact, Sent, Version
+from shopify_upsell.ledger.facts import OrderFact, ProductFact, RefundFact, Sent, Version
 from shopify_upsell.ledger.order_schemas import OrderSchema, RefundSchema
 from shopify_upsell.ledger.product_schemas import ProductSchema
-from shopify_upsell.ledger.recording import News, Recorded, record
+from shopify_upsell.ledger.recording import News, Recorded, joined, record
 from shopify_upsell.ledger.store import orders_with_token
 
 _ORDER, _REFUND, _EDITED, _ID, _PRODUCT = OrderSchema(), RefundSchema(), EditedSchema(), IdSchema(), ProductSchema()
@@ -26,33 +26,31 @@ def record_order(session: Session, delivery: Delivery) -> list[Announcement]:
 
     Raises: UnreadableFact, and nothing is kept.
     """
-    order = read_order(delivery.payload, sent=_sent(delivery))
-    return announce(session, delivery.shop_id, record(session, delivery.shop_id, News(orders=[order])))
+    return record_news(session, delivery.shop_id, [_order_news(delivery)])
 
 
 def record_order_deletion(session: Session, delivery: Delivery) -> list[Announcement]:
     """Mark the order deleted, for ever: Shopify reuses no ids. Its deletion may come before it does."""
-    order_id = OrderId(_load(_ID, delivery.payload)["id"])
-    news = News(deleted=frozenset({order_id}))
-    return announce(session, delivery.shop_id, record(session, delivery.shop_id, news))
+    return record_news(session, delivery.shop_id, [_deletion_news(delivery)])
 
 
 def record_order_edit(session: Session, delivery: Delivery) -> list[Announcement]:
     """Keep by how many units an edit changed each line. Additions may be a post-purchase offer that was accepted."""
-    edit: EditFact = _load(_EDITED, delivery.payload)["order_edit"]
-    recorded = record(session, delivery.shop_id, News(edits=[edit]))
-    announcements = announce(session, delivery.shop_id, recorded)
-    if edit.order_id in recorded.moved and any(delta > 0 for _, delta in edit.changes):
-        announcements.append(Announcement("order_edited", edit.order_id))
-    return announcements
+    return record_news(session, delivery.shop_id, [_edit_news(delivery)])
 
 
 def record_refund(session: Session, delivery: Delivery) -> list[Announcement]:
     """Keep a refund, also one that comes before its order."""
-    refund: RefundFact = _load(_REFUND, delivery.payload)
-    if refund.order_id == 0:
-        raise UnreadableFact("order_id: a refund of no order")
-    return announce(session, delivery.shop_id, record(session, delivery.shop_id, News(refunds=[refund])))
+    return record_news(session, delivery.shop_id, [_refund_news(delivery)])
+
+
+def record_news(session: Session, shop_id: ShopId, told: Sequence[News]) -> list[Announcement]:
+    """Keep what several deliveries told of orders, to the same end as one after another in any order."""
+    news = joined(told)
+    recorded = record(session, shop_id, news)
+    announcements = announce(session, shop_id, recorded)
+    grown = {edit.order_id for edit in news.edits if any(delta > 0 for _, delta in edit.changes)}
+    return announcements + [Announcement("order_edited", order_id) for order_id in sorted(grown & recorded.moved)]
 
 
 def record_product(session: Session, delivery: Delivery) -> list[Announcement]:
@@ -88,6 +86,34 @@ def announce(session: Session, shop_id: ShopId, recorded: Recorded) -> list[Anno
     for token in recorded.lost_tokens:
         order_ids.update(use.order_id for use in orders_with_token(session, shop_id, token))
     return [Announcement("order_recorded", order_id) for order_id in sorted(order_ids)]
+
+
+def _order_news(delivery: Delivery) -> News:
+    return News(orders=[read_order(delivery.payload, sent=_sent(delivery))])
+
+
+def _deletion_news(delivery: Delivery) -> News:
+    return News(deleted=frozenset({OrderId(_load(_ID, delivery.payload)["id"])}))
+
+
+def _edit_news(delivery: Delivery) -> News:
+    return News(edits=[_load(_EDITED, delivery.payload)["order_edit"]])
+
+
+def _refund_news(delivery: Delivery) -> News:
+    refund: RefundFact = _load(_REFUND, delivery.payload)
+    if refund.order_id == 0:
+        raise UnreadableFact("order_id: a refund of no order")
+    return News(refunds=[refund])
+
+
+ORDER_NEWS: Mapping[Callable[[Session, Delivery], Sequence[Announcement]], Callable[[Delivery], News]] = {
+    record_order: _order_news,
+    record_order_deletion: _deletion_news,
+    record_order_edit: _edit_news,
+    record_refund: _refund_news,
+}
+"""How the handlers of orders read a delivery, so that what several tell can be recorded at once."""
 
 
 def _sent(delivery: Delivery) -> Sent:

@@ -44,6 +44,16 @@ class News:
     deleted: frozenset[OrderId] = frozenset()
 
 
+def joined(told: Sequence[News]) -> News:
+    """Everything that several news tell."""
+    return News(
+        orders=[order for news in told for order in news.orders],
+        refunds=[refund for news in told for refund in news.refunds],
+        edits=[edit for news in told for edit in news.edits],
+        deleted=frozenset(order_id for news in told for order_id in news.deleted),
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Recorded:
     """What recording changed.

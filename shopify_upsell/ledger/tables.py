@@ -7,9 +7,10 @@ Natural keys only and none of our own clock, so that the same facts give the sam
 import hashlib
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
+from functools import cache
 from typing import Any, TypeVar, cast
 
-from sqlalchemy import BigInteger, ForeignKey, Index, Table, Text, text
+from sqlalchemy import BigInteger, ForeignKey, Index, Table, Text, TextClause, text
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from shopify_upsell.core import OrderId, ProductId, ShopId
@@ -227,23 +228,29 @@ def lock_products(session: Session, shop_id: ShopId, product_ids: Collection[Pro
 
 def lock_ledger(session: Session, shop_id: ShopId) -> None:
     """Hold every order and product of the shop until the transaction ends: for an import, or to forget a customer."""
-    _lock(session, "pg_advisory_xact_lock", f"ledger|{shop_id}")
+    _lock(session, _HOLD, [f"ledger|{shop_id}"])
 
 
 def put_rows(session: Session, shop_id: ShopId, row: type[Base], values: Sequence[Mapping[str, Any]]) -> None:
     """Insert or replace rows by primary key. All values name the same columns."""
-    table = cast("Table", row.__table__)
-    insert = dialect_insert(session)
+    if not values:
+        return
+    statement = _upsert(dialect_insert(session), cast("Table", row.__table__), tuple(values[0]))
     for batch in batches(values):
         if any(value["shop_id"] != shop_id for value in batch):
             raise ValueError("a row of another shop")
-        statement = insert(table)
-        key = [column.name for column in table.primary_key.columns]
-        rest = {name: statement.excluded[name] for name in batch[0] if name not in key}
-        if rest:
-            session.execute(statement.on_conflict_do_update(index_elements=key, set_=rest), list(batch))
-        else:
-            session.execute(statement.on_conflict_do_nothing(index_elements=key), list(batch))
+        session.execute(statement, list(batch))
+
+
+@cache
+def _upsert(insert: Any, table: Table, names: tuple[str, ...]) -> Any:
+    """Made once for each table and choice of columns: making it takes longer than running it."""
+    statement = insert(table)
+    key = [column.name for column in table.primary_key.columns]
+    rest = {name: statement.excluded[name] for name in names if name not in key}
+    if not rest:
+        return statement.on_conflict_do_nothing(index_elements=key)
+    return statement.on_conflict_do_update(index_elements=key, set_=rest)
 
 
 def batches(items: Sequence[T]) -> Iterator[Sequence[T]]:
@@ -262,12 +269,16 @@ def _lock_all(session: Session, shop_id: ShopId, names: Sequence[str]) -> None:
     if len(names) > MOST_LOCKS:
         lock_ledger(session, shop_id)
         return
-    _lock(session, "pg_advisory_xact_lock_shared", f"ledger|{shop_id}")
-    for name in names:
-        _lock(session, "pg_advisory_xact_lock", name)
+    _lock(session, _SHARE, [f"ledger|{shop_id}"])
+    _lock(session, _HOLD, names)
 
 
-def _lock(session: Session, function: str, name: str) -> None:
-    if is_postgresql(session):
-        key = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big", signed=True)
-        session.execute(text(f"SELECT {function}(:key)"), {"key": key})
+_HOLD = text("SELECT pg_advisory_xact_lock(key) FROM unnest(CAST(:keys AS bigint[])) AS key")
+_SHARE = text("SELECT pg_advisory_xact_lock_shared(key) FROM unnest(CAST(:keys AS bigint[])) AS key")
+
+
+def _lock(session: Session, how: TextClause, names: Sequence[str]) -> None:
+    """Lock names one after another, in their order: two that want the same ones never wait for each other crosswise."""
+    if names and is_postgresql(session):
+        keys = [int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big", signed=True) for name in names]
+        session.execute(how, {"keys": keys})

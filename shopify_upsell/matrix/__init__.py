@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from shopify_upsell.matrix.choosing import MerchantWord
+    from shopify_upsell.matrix.curves import TimingCurve
     from shopify_upsell.matrix.evidence import Companion, Evidence, PairCount
     from shopify_upsell.matrix.files import load, save
     from shopify_upsell.matrix.ladders import Rung
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from shopify_upsell.matrix.model import Matrix, PairExplanation
     from shopify_upsell.matrix.negative import NegativeEdge
     from shopify_upsell.matrix.products import Products
-    from shopify_upsell.matrix.timing import TimingCurve
 
 __all__ = [
     "Companion",
@@ -47,7 +47,7 @@ _HOME = {
     "PairExplanation": "model",
     "Products": "products",
     "Rung": "ladders",
-    "TimingCurve": "timing",
+    "TimingCurve": "curves",
     "learn": "learning",
     "load": "files",
     "save": "files",

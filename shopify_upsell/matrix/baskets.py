@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from shopify_upsell.matrix.lines import GUEST, Integers, OrderLines
+from shopify_upsell.matrix.lines import GUEST, NOT_YET, Integers, OrderLines, distinct
 
 LARGEST_BASKET = 100
 """Distinct products of one order that count. Cost follows the square of the basket, and an order of hundreds of
@@ -94,12 +94,12 @@ class Baskets:
 
 
 def baskets_from_lines(lines: OrderLines, *, now: int, listed: Integers | None = None) -> Baskets:
-    """Arrange the lines up to `now` as baskets; lines of quantity zero and of the future are left out.
+    """Arrange the lines up to `now` as baskets; what is not there, was given back or lies ahead is left out.
 
     Shape: products are the sorted union of those bought and those `listed`.
     Units: `now` in unix seconds.
     """
-    kept = (lines.ordered_at <= now) & (lines.quantity > 0)
+    kept = (lines.ordered_at <= now) & (lines.quantity > 0) & ~was_given_back(lines, now=now)
     product_ids, product = np.unique(lines.product_id[kept], return_inverse=True)
     if listed is not None:
         bought, product_ids = product_ids, np.union1d(product_ids, listed)
@@ -110,7 +110,7 @@ def baskets_from_lines(lines: OrderLines, *, now: int, listed: Integers | None =
     if len(customer_ids) and customer_ids[0] == GUEST:
         customer_ids, order_customer = customer_ids[1:], order_customer - 1
     # One sort of one combined key does the work of sorting and of removing repeats.
-    key = np.unique(order * np.int64(max(len(product_ids), 1)) + product.reshape(-1))
+    key = distinct(order * np.int64(max(len(product_ids), 1)) + product.reshape(-1))
     entry_order, entry_product = np.divmod(key, np.int64(max(len(product_ids), 1)))
     baskets = Baskets(
         product_ids=product_ids,
@@ -123,6 +123,11 @@ def baskets_from_lines(lines: OrderLines, *, now: int, listed: Integers | None =
         entry_product=entry_product.astype(np.int32),
     )
     return _capped(baskets)
+
+
+def was_given_back(lines: OrderLines, *, now: int) -> NDArray[np.bool_]:
+    """Mark the lines that were wholly given back by `now`. Units: `now` in unix seconds."""
+    return np.asarray((lines.refunded_at > NOT_YET) & (lines.refunded_at <= now))
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,11 @@ that anyone can draw it again; every gate stays in force for what it picks.
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from shopify_upsell.experiments.assignment import unit_interval
+from shopify_upsell.experiments.assignment import ALL_BASIS_POINTS, unit_interval
 
-EXPLORATION_CAP = 0.05
+EXPLORATION_CAP_BASIS_POINTS = 500
+
+EXPLORATION_CAP = EXPLORATION_CAP_BASIS_POINTS / ALL_BASIS_POINTS
 """Largest share of showings that may go to companions without evidence. Source: reference `product.md` R021, R055;
 merchants may lower it.
 """
@@ -20,7 +22,10 @@ COLD_START = "cold_start"
 
 @dataclass(frozen=True, slots=True)
 class Exploration:
-    """Whether this showing may try something, and the chance, 0 to 1, that it was allowed to: both are stored."""
+    """Whether this showing may try something, and the chance, 0 to 1, that it was allowed to: both are stored.
+
+    A chance of 0: nobody may at the moment, because the shop's share is used up.
+    """
 
     is_allowed: bool
     propensity: float
@@ -29,9 +34,10 @@ class Exploration:
 def explores(seed: str, unit: str, now: datetime, *, share: float = EXPLORATION_CAP) -> Exploration:
     """Draw the lot of one unit for one UTC day: all its showings of that day try something, or none does.
 
-    `seed`: random, one a shop, and none that an experiment uses. `unit`: `c:{customer id}` or `v:{visitor id}`. A share
-    above EXPLORATION_CAP counts as the cap. The share of units is exact in the long run; whoever must hold the share of
-    showings below a limit on every day counts them too.
+    `seed`: random, one a shop. It may be a salt that is used elsewhere too: what is hashed here begins with a word and
+    the day, so the lots have nothing to do with arms and holdouts drawn from the same salt. `unit`: `c:{customer id}`
+    or `v:{visitor id}`. A share above EXPLORATION_CAP counts as the cap. The share of units is exact in the long run;
+    that of showings is held on every day by `offers.exploration_store`, which counts them.
     Raises: ValueError if the share is negative or the time has no zone.
     """
     if share < 0 or now.tzinfo is None:

@@ -17,7 +17,7 @@ from shopify_upsell.matrix.choosing import MerchantWord
 from shopify_upsell.matrix.model import Matrix
 from shopify_upsell.matrix.parts import Learned
 
-FORMAT = 1
+FORMAT = 2
 """Number of the layout; a change of any learned part's fields raises it."""
 
 Arrays = dict[str, Any]

@@ -16,21 +16,22 @@ from numpy.typing import NDArray
 from shopify_upsell.matrix.backoff import lend_rows
 from shopify_upsell.matrix.baskets import DAY, Baskets, baskets_from_lines
 from shopify_upsell.matrix.bundles import choose_settings, learn_ridge
-from shopify_upsell.matrix.firsts import first_purchases
+from shopify_upsell.matrix.endings import Endings, endings_of, waiting_starts
 from shopify_upsell.matrix.gram import co_counts
 from shopify_upsell.matrix.kinship import Kinship, kinship_of
 from shopify_upsell.matrix.lines import OrderLines
 from shopify_upsell.matrix.model import Matrix
-from shopify_upsell.matrix.negative import Tally, Verdicts, find_negative
+from shopify_upsell.matrix.negative import find_negative, pairs_due
 from shopify_upsell.matrix.nextsteps import MOST_QUERIES, fit_weights, next_queries, prior_weights
 from shopify_upsell.matrix.parts import BundlePart, Learned, NextPart, WhenPart
 from shopify_upsell.matrix.popularity import SEASON_DAYS
 from shopify_upsell.matrix.products import Products, align_products, products_from_table
 from shopify_upsell.matrix.pruning import prune_sparse_rows
+from shopify_upsell.matrix.rare import count_rare
 from shopify_upsell.matrix.replenishment import learn_replenishment
 from shopify_upsell.matrix.signals import learn_signals
-from shopify_upsell.matrix.timing import learn_timing
-from shopify_upsell.matrix.waiting import Waiting, count_waiting
+from shopify_upsell.matrix.timing import learn_timing, shop_hazard
+from shopify_upsell.matrix.waiting import count_waiting, most_owned
 
 HORIZON_DAYS = 90
 """Days in which a next step is looked for. Source: the protocol, reference `matrix.md` part 2."""
@@ -57,7 +58,8 @@ def learn(lines: OrderLines, products: Any = None, *, now: int, seed: int = 0) -
     catalogue = None if products is None else products_from_table(products)
     listed = None if catalogue is None else catalogue.id
     baskets = baskets_from_lines(lines, now=now, listed=listed)
-    return Matrix(_Learning(baskets, align_products(catalogue, baskets.product_ids), now, seed))
+    endings = endings_of(lines, baskets, now=now)
+    return Matrix(_Learning(baskets, endings, align_products(catalogue, baskets.product_ids), now, seed))
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,7 @@ class _Learning:
     """The order history, and the parts learned from it as they are asked for."""
 
     baskets: Baskets
+    endings: Endings | None
     products: Products
     now: int
     seed: int
@@ -121,15 +124,13 @@ class _Learning:
 
     @cached_property
     def when(self) -> WhenPart:
-        waiting = count_waiting(first_purchases(self.baskets), now=self.now, seed=self.seed)
-        return WhenPart(learn_timing(waiting, self.kinship), self._negative(waiting), learn_replenishment(self.baskets))
-
-    def _negative(self, waiting: Waiting) -> Verdicts:
-        counted = waiting.products
-        orders = self.bundle.orders_per_product[counted].astype(np.float64)
-        together = self.bundle.counts[counted][:, counted].toarray().astype(np.float64)
-        expected = orders[:, None] * orders[None, :] / max(self.bundle.order_count, 1)
-        return find_negative(waiting, self.kinship, Tally(together, expected))
+        firsts = waiting_starts(self.baskets, self.endings)
+        waiting = count_waiting(firsts, now=self.now, seed=self.seed)
+        bundle = self.bundle
+        due = pairs_due(bundle.orders_per_product, bundle.order_count, most_owned(firsts))
+        rare = count_rare(firsts, self.kinship, shop_hazard(waiting), due, now=self.now, seed=self.seed)
+        verdicts = find_negative(waiting, rare, self.kinship, bundle.counts, bundle.order_count)
+        return WhenPart(learn_timing(waiting, rare, self.kinship), verdicts, learn_replenishment(self.baskets))
 
     def complete(self) -> Learned:
         """Compute whatever has not been asked for yet."""

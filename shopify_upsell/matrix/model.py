@@ -7,7 +7,7 @@ margin are applied here, when asked, never when learning.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Protocol
 
@@ -24,6 +24,7 @@ from shopify_upsell.matrix.choosing import (
     choose,
     margin_factors,
 )
+from shopify_upsell.matrix.curves import TimingCurve, preferred_days, timing_curve
 from shopify_upsell.matrix.evidence import Companion, Evidence, PairCount, strongest_anchors
 from shopify_upsell.matrix.exploring import COLD_START
 from shopify_upsell.matrix.kinship import Kinship
@@ -32,7 +33,6 @@ from shopify_upsell.matrix.negative import REVIEW_DAYS, NegativeEdge, edges_of
 from shopify_upsell.matrix.nextsteps import next_scores
 from shopify_upsell.matrix.parts import BundlePart, NextPart, WhenPart
 from shopify_upsell.matrix.products import Products
-from shopify_upsell.matrix.timing import TimingCurve, timing_curve, window_of
 
 Reals = NDArray[np.float64]
 QUERIES_AT_ONCE = 256
@@ -152,14 +152,12 @@ class Matrix:
     def timing(self, anchor_id: int, companion_id: int) -> TimingCurve:
         """Tell when owners of the anchor buy the companion; the shop's own curve where no better is proved."""
         when = self.parts.when
-        places = [self._waiting_place(product_id) for product_id in (anchor_id, companion_id)]
-        return timing_curve(when.timing, places[0], places[1])
+        return timing_curve(when.timing, self._known_place(anchor_id), self._known_place(companion_id))
 
     def negative_edges(self) -> list[NegativeEdge]:
         """List the pairs that are not offered, learned ones less those lifted, plus the merchant's own."""
         when = self.parts.when
-        ids = self.parts.products.id[when.timing.waiting.products]
-        learned = edges_of(when.verdicts, ids, now=self.parts.now)
+        learned = edges_of(when.verdicts, self.parts.products.id, now=self.parts.now)
         kept = [edge for edge in learned if (edge.anchor_id, edge.companion_id) not in self._overruled]
         never = np.iinfo(np.int64).max
         return kept + [
@@ -257,12 +255,16 @@ class Matrix:
     def _explained(self, choice: Choice, bought: sparse.csr_matrix, task: str) -> list[list[Companion]]:
         bundle, ids = self.parts.bundle, self.parts.products.id
         best, support = strongest_anchors(choice.product, bought, bundle.counts, bundle.orders_per_product)
+        windows = self._windows(best, choice.product, task)
         return [
             [
                 Companion(
                     int(ids[product]),
                     float(choice.score[row, place]),
-                    self._evidence(int(product), int(best[row, place]), int(support[row, place]), task),
+                    replace(
+                        self._evidence(int(product), int(best[row, place]), int(support[row, place]), task),
+                        window=windows.get((row, place)),
+                    ),
                 )
                 for place, product in enumerate(products)
                 if product >= 0
@@ -276,13 +278,19 @@ class Matrix:
             return Evidence(None, 0, 0.0, None, ("popularity",) if orders[product] else (COLD_START,))
         count = PairCount(int(orders[anchor]), int(orders[product]), support, self.parts.bundle.order_count)
         sources = ["bought_together"] if count.association > 1 else []
-        window = None
-        if task == "next":
-            waiting = self.parts.when.timing.waiting
-            window = window_of(self.parts.when.timing, waiting.place_of(anchor), waiting.place_of(product))
-            if self._sequence_lift(anchor, product) > 1:
-                sources.append("bought_next")
-        return Evidence(int(ids[anchor]), support, count.association, window, (*sources, "popularity"))
+        if task == "next" and self._sequence_lift(anchor, product) > 1:
+            sources.append("bought_next")
+        return Evidence(int(ids[anchor]), support, count.association, None, (*sources, "popularity"))
+
+    def _windows(
+        self, anchors: NDArray[np.int64], products: NDArray[np.int64], task: str
+    ) -> dict[tuple[int, int], tuple[int, int] | None]:
+        """Find the days to prefer of all answers at once, by query and place."""
+        if task != "next":
+            return {}
+        row, place = np.nonzero((products >= 0) & (anchors >= 0))
+        days = preferred_days(self.parts.when.timing, anchors[row, place], products[row, place])
+        return dict(zip(zip(row.tolist(), place.tolist(), strict=True), days, strict=True))
 
     def _sequence_lift(self, anchor: int, companion: int) -> float:
         part = self.parts.next_step
@@ -304,8 +312,8 @@ class Matrix:
             raise KeyError(product_id)
         return place
 
-    def _waiting_place(self, product_id: int) -> int | None:
+    def _known_place(self, product_id: int) -> int | None:
         try:
-            return self.parts.when.timing.waiting.place_of(self._place(product_id))
+            return self._place(product_id)
         except KeyError:
             return None

@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 
 from shopify_upsell.core import OrderId, ProductId, ShopId
 from shopify_upsell.database import dialect_insert
-from shopify_upsell.jobs.queue import Job
+from shopify_upsell.jobs.queue import Job, subjects_of
 from shopify_upsell.ledger.store import baskets, baskets_of
 from shopify_upsell.ledger.tables import batches, lock_ledger, lock_orders
 from shopify_upsell.matrix.association import capped
@@ -37,9 +37,9 @@ class Counts:
     pairs: Mapping[tuple[int, int], int]
 
 
-def count_order(session: Session, job: Job) -> None:
-    """Job: an order changed, so what it holds now is counted."""
-    count_orders(session, job.shop_id, [OrderId(int(job.payload["subject_id"]))])
+def count_changed(session: Session, jobs: Sequence[Job]) -> None:
+    """Jobs: orders changed, so what they hold now is counted."""
+    count_orders(session, jobs[0].shop_id, [OrderId(number) for number in subjects_of(jobs)])
 
 
 def count_orders(session: Session, shop_id: ShopId, order_ids: Collection[OrderId]) -> frozenset[ProductId]:

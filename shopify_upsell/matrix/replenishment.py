@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shopify_upsell.matrix.baskets import DAY, Baskets
+from shopify_upsell.matrix.lines import distinct
 
 PRIOR_GAPS = 8.0
 """Gaps that the shop's norm is worth. Source: a pseudo-count; a product with 30 gaps is its own judge."""
@@ -52,7 +53,7 @@ def learn_replenishment(baskets: Baskets) -> Replenishment:
     is_first = np.concatenate([[True], ~is_same]) if len(product) else np.zeros(0, dtype=bool)
     buyers = np.bincount(product[is_first], minlength=count)
     pair = customer[1:][is_gap] * np.int64(max(count, 1)) + product[1:][is_gap]
-    again = np.bincount(np.unique(pair) % max(count, 1), minlength=count)
+    again = np.bincount(distinct(pair) % max(count, 1), minlength=count)
     return _summary(product[1:][is_gap], np.log(gap[is_gap]), buyers, again, count)
 
 

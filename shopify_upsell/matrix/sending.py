@@ -101,7 +101,9 @@ def estimate_rates(pitches: Pitches) -> SendRates:
     category_tried, category_bought = np.zeros((count, WINDOW_COUNT)), np.zeros((count, WINDOW_COUNT))
     np.add.at(category_tried, pitches.category, tried)
     np.add.at(category_bought, pitches.category, bought)
-    shop = logit((bought.sum(axis=0) + 0.5) / (tried.sum(axis=0) + 1.0))
+    # A window that nobody was sent in yet stands where all of them do, not at one half.
+    overall = (bought.sum() + 0.5) / (tried.sum() + 1.0)
+    shop = logit((bought.sum(axis=0) + overall) / (tried.sum(axis=0) + 1.0))
     of_category = _likeliest(category_tried, category_bought, np.tile(shop, (count, 1)))
     of_pair = _likeliest(tried, bought, of_category.log_odds[pitches.category])
     total = pitches.tried.sum(axis=1)

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shopify_upsell.core import ProductId
-from shopify_upsell.matrix.baskets import DAY
+from shopify_upsell.matrix.baskets import DAY, was_given_back
 from shopify_upsell.matrix.lines import GUEST, OrderLines
 from shopify_upsell.matrix.replenishment import PRIOR_GAPS, Replenishment
 from shopify_upsell.matrix.timing_words import FEWEST_GAPS, REBUY_RATE
@@ -40,6 +40,7 @@ def gaps_of(lines: OrderLines, *, now: int) -> Gaps:
     Units: `now` in unix seconds.
     """
     kept = (lines.customer_id != GUEST) & (lines.quantity > 0) & (lines.ordered_at <= now)
+    kept &= ~was_given_back(lines, now=now)
     customer, product = lines.customer_id[kept], lines.product_id[kept]
     day = lines.ordered_at[kept] / DAY
     order = np.lexsort((day, product, customer))

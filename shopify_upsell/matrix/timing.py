@@ -1,7 +1,7 @@
 """When B is bought after A: a curve per pair, used only where it has proved itself.
 
-Comes in: waiting counts and kinships. Goes out: per pair a curve from the nearest level (pair, kind, shop) that
-predicted customers it had not seen better than the shop's own curve, with counts and intervals.
+Comes in: waiting counts and kinships. Goes out: for every pair the nearest level (pair, kind, shop) that predicted
+customers it had not seen better than the shop's own curve, and its ratios to that curve. `curves` reads them.
 """
 
 from __future__ import annotations
@@ -10,10 +10,11 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import chi2
 
 from shopify_upsell.matrix.kinship import Kinship
-from shopify_upsell.matrix.waiting import WINDOW_COUNT, WINDOW_EDGES_DAYS, Waiting
+from shopify_upsell.matrix.lines import Integers
+from shopify_upsell.matrix.rare import FEWEST_EVENTS, RarePairs
+from shopify_upsell.matrix.waiting import WINDOW_COUNT, Counts, Waiting, exposure
 
 Reals = NDArray[np.float64]
 
@@ -28,111 +29,140 @@ curves are tried: seven to one that not even one of them got through by luck. So
 the kind down, so that a kind that has passed opens only its own members.
 """
 
-FEWEST_EVENTS = 5
-"""Events below which a kind is not even tried."""
-
-WINDOW_SHARE = 0.8
-"""Part of the purchases in excess of the norm that the preferred window holds: less would cut a rhythm that lies across
-two windows.
-"""
-
-BLOCKED_RATIO = 0.5
-"""A window is blocked when even the upper bound of its ratio to the norm lies below this."""
-
 
 @dataclass(frozen=True)
-class TimingCurve:
-    """When the second product follows the first.
+class Kinds:
+    """What pairs of a kind have in common.
 
-    Units: edges in days; hazard per window, incidence, bounds and shares 0 to 1; counts of customers. `level` says
-    whose evidence it is: "pair", "kind" or "shop". `window` is the days to prefer, first and last included, None where
-    only the shop's curve is known; `blocked` are windows to stay silent in.
+    Shape: `codes` ascending; `ratio` one row a code, and a last one of ones for pairs of no kind; `passes` alike.
     """
 
-    level: str
-    edges_days: tuple[int, ...]
-    hazard: tuple[float, ...]
-    share: tuple[float, ...]
-    at_risk: tuple[int, ...]
-    events: tuple[int, ...]
-    incidence: tuple[float, ...]
-    low: tuple[float, ...]
-    high: tuple[float, ...]
-    window: tuple[int, int] | None
-    blocked: tuple[tuple[int, int], ...]
+    codes: Integers
+    ratio: Reals
+    passes: NDArray[np.bool_]
+
+    def rows_of(self, kind: Integers) -> Integers:
+        """Find kinds in `ratio`; the last row where a kind was never seen. Shape: any in, the same out."""
+        place = np.searchsorted(self.codes, kind)
+        known = np.append(self.codes, -2)[place] == kind
+        return np.where(known, place, len(self.codes))
 
 
 @dataclass(frozen=True)
 class Timing:
     """All curves of a shop.
 
-    Shape: `ratio[a, b, window]` is the hazard over the shop's, shrunk; `level[a, b]` 0 shop, 1 kind, 2 pair.
+    Shape: `ratio[a, b, window]` is the hazard over the shop's, shrunk; `level[a, b]` 0 shop, 1 kind, 2 pair, by places
+    in `waiting.products`; `rare_ratio` and `rare_level` alike by places in `rare.keys`. `shop_ending`: chance to stop
+    by another ending, a window.
     """
 
     waiting: Waiting
+    rare: RarePairs
+    kinship: Kinship
     shop_hazard: Reals
-    pair_level: Reals
+    shop_ending: Reals
+    kinds: Kinds
     ratio: NDArray[np.float32]
     level: NDArray[np.int8]
-
-
-def learn_timing(waiting: Waiting, kinship: Kinship) -> Timing:
-    """Fit the ratios, and let each customer judge the curve fitted on all the others."""
-    count = len(waiting.products)
-    anchor, companion = np.indices((count, count))
-    kind = kinship.kinds_of(waiting.products[anchor], waiting.products[companion])
-    kind[np.arange(count), np.arange(count)] = -1
-    codes, compact = np.unique(kind, return_inverse=True)
-    kind = compact.reshape(kind.shape) - (1 if len(codes) and codes[0] == -1 else 0)
-    events, risk = waiting.events, waiting.at_risk
-    hazard = _shop_hazard(events, risk)
-    pair_level = (events.sum(axis=-1) + 1.0) / ((risk * hazard).sum(axis=-1) + 1.0)
-    expected = risk * hazard * pair_level[..., None]
-    kinds = _kind_ratio(events, expected, kind, hazard_share(hazard))
-    # A window in which nobody ever bought has no hazard to share; the crumb keeps 0 / 0 out.
-    prior = PAIR_WEIGHT * hazard_share(hazard) + 1e-9
-    above = kinds.ratio[kind]
-    pair_gain = left_out_gain(events, expected, above, prior)
-    kind_gain = _plain_gain(events, expected, above)
-    kind_passes = kinds.passes[kind]
-    ratio = (events + prior * above) / (expected + prior)
-    has_events = events.sum(axis=-1) > 0
-    is_own = pair_gain > np.maximum(kind_gain, 0) + PROOF + np.log(max(int(has_events.sum()), 1))
-    # A kind that has proved a rhythm opens its own members only, so only they are the curves tried.
-    in_kind = np.bincount(kind[kind >= 0], has_events[kind >= 0], minlength=len(kinds.passes))
-    is_pulled = kind_passes & (pair_gain > kind_gain + PROOF + np.log(np.maximum(in_kind, 1))[kind])
-    level = np.where(is_own | is_pulled, 2, kind_passes.astype(np.int8)).astype(np.int8)
-    # A pair that has not proved itself within its kind is served by the kind's curve, not by its own.
-    ratio[level == 1] = above[level == 1]
-    return Timing(waiting, hazard, pair_level, ratio.astype(np.float32), level)
+    rare_ratio: NDArray[np.float32]
+    rare_level: NDArray[np.int8]
 
 
 @dataclass(frozen=True)
-class _Kinds:
-    """Ratio per kind and window, and which kinds have proved a rhythm; the last entry stands for no kind."""
+class _Pairs:
+    """Pairs to judge. Shape: `events`, `expected` pairs x windows; `kind` their rows in the table of kinds."""
 
-    ratio: Reals
-    passes: NDArray[np.bool_]
-
-
-def _shop_hazard(events: NDArray[np.int32], risk: NDArray[np.int32]) -> Reals:
-    return np.asarray(events.sum(axis=(0, 1)) / np.maximum(risk.sum(axis=(0, 1), dtype=np.int64), 1), np.float64)
+    events: Counts
+    expected: Reals
+    kind: Integers
 
 
-def _kind_ratio(events: NDArray[np.int32], expected: Reals, kind: NDArray[np.int64], share: Reals) -> _Kinds:
-    count = int(kind.max(initial=-1)) + 1
+def shop_hazard(waiting: Waiting) -> Reals:
+    """Give the chance to buy the second product, over all pairs of best-sold ones. Shape: one a window."""
+    at_risk = exposure(waiting.at_risk, waiting.ended).sum(axis=(0, 1))
+    return np.asarray(waiting.events.sum(axis=(0, 1)) / np.maximum(at_risk, 1), np.float64)
+
+
+def shop_ending(waiting: Waiting) -> Reals:
+    """Give the chance to stop by another ending. Shape: one a window."""
+    at_risk = np.maximum(waiting.at_risk.sum(axis=(0, 1), dtype=np.int64), 1)
+    return np.asarray(waiting.ended.sum(axis=(0, 1), dtype=np.int64) / at_risk, np.float64)
+
+
+def pair_level(events: Counts, exposed: Reals, hazard: Reals) -> Reals:
+    """Tell how much likelier the second product is than any, shrunk. Shape: (..., windows) in, (...) out."""
+    return np.asarray((events.sum(axis=-1) + 1.0) / ((exposed * hazard).sum(axis=-1) + 1.0))
+
+
+def learn_timing(waiting: Waiting, rare: RarePairs, kinship: Kinship) -> Timing:
+    """Fit the ratios, and let each customer judge the curve fitted on all the others."""
+    count = len(waiting.products)
+    anchor, companion = (waiting.products[place].ravel() for place in np.indices((count, count)))
+    kind = kinship.kinds_of(anchor, companion)
+    kind[:: count + 1] = -1
+    hazard = shop_hazard(waiting)
+    events = waiting.events.reshape(-1, WINDOW_COUNT)
+    exposed = exposure(waiting.at_risk, waiting.ended).reshape(-1, WINDOW_COUNT)
+    expected = exposed * hazard * pair_level(events, exposed, hazard)[:, None]
+    kinds = _kinds(events, expected, kind, rare, hazard_share(hazard))
+    head = _Pairs(events, expected, kinds.rows_of(kind))
+    few_exposed = exposure(rare.at_risk, rare.ended)
+    few_expected = few_exposed * hazard * pair_level(rare.events, few_exposed, hazard)[:, None]
+    few_kind = kinship.kinds_of(*np.divmod(rare.keys, max(rare.product_count, 1)))
+    few = _Pairs(rare.events, few_expected, kinds.rows_of(few_kind))
+    tried = _tried(head, kinds) + _tried(few, kinds)
+    ratio, level = _judged(head, kinds, hazard_share(hazard), tried)
+    rare_ratio, rare_level = _judged(few, kinds, hazard_share(hazard), tried)
+    ending = shop_ending(waiting)
+    square = (count, count)
+    tables = (ratio.reshape(*square, WINDOW_COUNT), level.reshape(square), rare_ratio, rare_level)
+    return Timing(waiting, rare, kinship, hazard, ending, kinds, *tables)
+
+
+def _tried(pairs: _Pairs, kinds: Kinds) -> Reals:
+    """Count the pairs that anybody bought, by row of the table of kinds."""
+    has_events = (pairs.events.sum(axis=-1) > 0).astype(np.float64)
+    return np.bincount(pairs.kind, has_events, minlength=len(kinds.passes)).astype(np.float64)
+
+
+def _judged(pairs: _Pairs, kinds: Kinds, share: Reals, tried: Reals) -> tuple[NDArray[np.float32], NDArray[np.int8]]:
+    """Let pairs prove themselves. `tried`: pairs with purchases by kind, of which all were tried."""
+    # A window in which nobody ever bought has no hazard to share; the crumb keeps 0 / 0 out.
+    prior = PAIR_WEIGHT * share + 1e-9
+    above, kind_passes = kinds.ratio[pairs.kind], kinds.passes[pairs.kind]
+    pair_gain = left_out_gain(pairs.events, pairs.expected, above, prior)
+    kind_gain = _plain_gain(pairs.events, pairs.expected, above)
+    ratio = (pairs.events + prior * above) / (pairs.expected + prior)
+    is_own = pair_gain > np.maximum(kind_gain, 0) + PROOF + np.log(max(int(tried.sum()), 1))
+    # A kind that has proved a rhythm opens its own members only, so only they are the curves tried.
+    is_pulled = kind_passes & (pair_gain > kind_gain + PROOF + np.log(np.maximum(tried, 1))[pairs.kind])
+    level = np.where(is_own | is_pulled, 2, kind_passes.astype(np.int8)).astype(np.int8)
+    # A pair that has not proved itself within its kind is served by the kind's curve, not by its own.
+    ratio[level == 1] = above[level == 1]
+    return ratio.astype(np.float32), level
+
+
+def _kinds(events: Counts, expected: Reals, kind: Integers, rare: RarePairs, share: Reals) -> Kinds:
+    """Pool the best-sold products' pairs, and when the others' purchases fell, by kind."""
+    codes = np.union1d(kind[kind >= 0], rare.kind_codes)
+    count = len(codes)
     observed, predicted = np.zeros((count + 1, WINDOW_COUNT)), np.zeros((count + 1, WINDOW_COUNT))
+    # Pairs of no kind land in the last row, which is cleared below.
+    row = np.where(kind >= 0, np.searchsorted(codes, kind), count)
     for window in range(WINDOW_COUNT):
-        # Pairs of no kind carry -1, which lands in the last row and is cleared below.
-        observed[:, window] = np.bincount(kind.ravel() % (count + 1), events[..., window].ravel(), count + 1)
-        predicted[:, window] = np.bincount(kind.ravel() % (count + 1), expected[..., window].ravel(), count + 1)
+        observed[:, window] = np.bincount(row, events[:, window], count + 1)
+        predicted[:, window] = np.bincount(row, expected[:, window], count + 1)
+    other = np.searchsorted(codes, rare.kind_codes)
+    observed[other] += rare.kind_events
+    predicted[other] += rare.kind_expected
     prior = KIND_WEIGHT * share + 1e-9
     ratio = (observed + prior) / (predicted + prior)
     gain = left_out_gain(observed, predicted, np.ones(observed.shape), prior)
     tried = max(int((observed[:-1].sum(axis=-1) >= FEWEST_EVENTS).sum()), 1)
     passes = gain > PROOF + np.log(tried)
     ratio[-1], passes[-1] = 1.0, False
-    return _Kinds(ratio, passes)
+    return Kinds(codes, ratio, passes)
 
 
 def left_out_gain(events: Reals | NDArray[np.int32], expected: Reals, above: Reals, prior: Reals) -> Reals:
@@ -163,80 +193,3 @@ def hazard_share(hazard: Reals) -> Reals:
     waiting = np.concatenate([[1.0], np.cumprod(1 - hazard)[:-1]])
     flow = waiting * hazard
     return np.asarray(flow / max(flow.sum(), 1e-300)) if flow.sum() > 0 else np.full(len(hazard), 1 / len(hazard))
-
-
-def window_of(timing: Timing, anchor: int | None, companion: int | None) -> tuple[int, int] | None:
-    """Read only the window of a pair's curve; None where the shop's curve is all there is."""
-    if anchor is None or companion is None or anchor == companion or timing.level[anchor, companion] == 0:
-        return None
-    ratio = timing.ratio[anchor, companion].astype(np.float64)
-    hazard = np.minimum(timing.shop_hazard * timing.pair_level[anchor, companion] * ratio, 1.0)
-    return best_window(hazard_share(hazard), ratio)
-
-
-def timing_curve(timing: Timing, anchor: int | None, companion: int | None) -> TimingCurve:
-    """Read one pair's curve; `anchor` and `companion` are places in `waiting.products`, None if uncounted."""
-    if anchor is None or companion is None or anchor == companion:
-        return _curve("shop", timing.shop_hazard, None, None, np.ones(WINDOW_COUNT))
-    events = timing.waiting.events[anchor, companion]
-    risk = timing.waiting.at_risk[anchor, companion]
-    level = int(timing.level[anchor, companion])
-    ratio = np.ones(WINDOW_COUNT) if level == 0 else timing.ratio[anchor, companion].astype(np.float64)
-    hazard = np.minimum(timing.shop_hazard * timing.pair_level[anchor, companion] * ratio, 1.0)
-    return _curve(("shop", "kind", "pair")[level], hazard, events, risk, ratio)
-
-
-def _curve(
-    level: str, hazard: Reals, events: NDArray[np.int32] | None, risk: NDArray[np.int32] | None, ratio: Reals
-) -> TimingCurve:
-    events = np.zeros(WINDOW_COUNT, np.int32) if events is None else events
-    risk = np.zeros(WINDOW_COUNT, np.int32) if risk is None else risk
-    share = hazard_share(hazard)
-    incidence = 1 - np.cumprod(1 - hazard)
-    low, high = _incidence_bounds(events, risk, hazard)
-    return TimingCurve(
-        level=level,
-        edges_days=WINDOW_EDGES_DAYS,
-        hazard=tuple(hazard.tolist()),
-        share=tuple(share.tolist()),
-        at_risk=tuple(risk.tolist()),
-        events=tuple(events.tolist()),
-        incidence=tuple(incidence.tolist()),
-        low=tuple(low.tolist()),
-        high=tuple(high.tolist()),
-        window=None if level == "shop" else best_window(share, ratio),
-        blocked=() if level == "shop" else _blocked(events, risk, hazard, ratio),
-    )
-
-
-def _incidence_bounds(events: NDArray[np.int32], risk: NDArray[np.int32], hazard: Reals) -> tuple[Reals, Reals]:
-    """Bound the incidence by exact Poisson bounds on the events behind it, spread as the curve is."""
-    incidence = 1 - np.cumprod(1 - hazard)
-    seen = np.cumsum(events).astype(np.float64)
-    trials = np.maximum(seen, (incidence * np.maximum(risk.max(initial=0), 1)))
-    scale = incidence / np.maximum(trials, 1e-12)
-    low = np.where(trials > 0, chi2.ppf(0.025, 2 * np.maximum(trials, 1e-9)) / 2, 0.0) * scale
-    high = chi2.ppf(0.975, 2 * (trials + 1)) / 2 * scale
-    return np.minimum(low, incidence), np.clip(high, incidence, 1.0)
-
-
-def best_window(share: Reals, ratio: Reals) -> tuple[int, int]:
-    """Choose the shortest run of windows that holds WINDOW_SHARE of what the pair has above the norm."""
-    excess = np.maximum(share - share / np.maximum(ratio, 1e-12), 0.0)
-    if excess.sum() <= 0:
-        excess = share
-    runs = [(first, last) for first in range(WINDOW_COUNT) for last in range(first, WINDOW_COUNT)]
-    enough = [run for run in runs if excess[run[0] : run[1] + 1].sum() >= WINDOW_SHARE * excess.sum() - 1e-12]
-    edges = WINDOW_EDGES_DAYS
-    first, last = min(enough, key=lambda run: (edges[run[1] + 1] - edges[run[0]], -excess[run[0] : run[1] + 1].sum()))
-    return edges[first], edges[last + 1] - 1
-
-
-def _blocked(
-    events: NDArray[np.int32], risk: NDArray[np.int32], hazard: Reals, ratio: Reals
-) -> tuple[tuple[int, int], ...]:
-    """List the windows where even the upper bound on the purchases is far below the pair's usual."""
-    usual = risk * hazard / np.maximum(ratio, 1e-12)
-    upper = chi2.ppf(0.975, 2 * (events + 1)) / 2
-    is_blocked = upper < BLOCKED_RATIO * usual
-    return tuple((WINDOW_EDGES_DAYS[w], WINDOW_EDGES_DAYS[w + 1] - 1) for w in np.flatnonzero(is_blocked))

@@ -81,7 +81,7 @@ _shop: BindParameter[int] = bindparam("shop")
 _newest = select(func.max(MatrixBuildRow.version)).where(MatrixBuildRow.shop_id == _shop).scalar_subquery()
 _joined = and_(
     MatrixTimingRow.shop_id == _shop,
-    MatrixTimingRow.version == MatrixBuildRow.version,
+    MatrixTimingRow.version <= MatrixBuildRow.version,
     MatrixTimingRow.anchor_product_id.in_(bindparam("anchors", expanding=True)),
 )
 TIMING = (

@@ -1,7 +1,7 @@
 """From curves to words: when each companion that is served may follow its anchor.
 
 Comes in: a learned matrix, the rows it serves, how long the shop has been selling. Goes out: one `TimingWord` a pair.
-The arithmetic is that of `timing`, on all pairs at once.
+The arithmetic is that of `curves`.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import chi2
 
 from shopify_upsell.core import ProductId
 from shopify_upsell.matrix.companion import Companion
+from shopify_upsell.matrix.curves import SHOP_LEVEL, curves_of, days_of, levels_of
 from shopify_upsell.matrix.model import Matrix
 from shopify_upsell.matrix.products import group_codes
 from shopify_upsell.matrix.replenishment import Replenishment
@@ -30,8 +30,8 @@ from shopify_upsell.matrix.timed import (
     TimingWord,
     prior_word,
 )
-from shopify_upsell.matrix.timing import BLOCKED_RATIO, WINDOW_SHARE, Timing
-from shopify_upsell.matrix.waiting import WINDOW_COUNT, WINDOW_EDGES_DAYS
+from shopify_upsell.matrix.timing import Timing
+from shopify_upsell.matrix.waiting import WINDOW_EDGES_DAYS
 
 Reals = NDArray[np.float64]
 Places = NDArray[np.int64]
@@ -90,39 +90,27 @@ def _used_up(rhythm: Replenishment) -> NDArray[np.bool_]:
 
 def _learned(timing: Timing, pairs: Sequence[Pair], places: Places) -> dict[int, TimingWord]:
     """Write out the words of the pairs whose curve is proved, by place in `pairs`."""
-    counted, of_product = timing.waiting.products, places
-    spot = np.searchsorted(counted, of_product)
-    inside = np.minimum(spot, max(len(counted) - 1, 0))
-    is_counted = (counted[inside] == of_product).all(axis=1) if len(counted) else np.zeros(len(places), dtype=bool)
-    is_counted &= places[:, 0] != places[:, 1]
-    rows = np.flatnonzero(is_counted)
-    rows = rows[timing.level[inside[rows, 0], inside[rows, 1]] > 0]
+    rows = np.flatnonzero(levels_of(timing, places[:, 0], places[:, 1]) > SHOP_LEVEL)
     if not len(rows):
         return {}
-    return dict(zip(rows.tolist(), _proved(timing, [pairs[row] for row in rows], inside[rows]), strict=True))
+    return dict(zip(rows.tolist(), _proved(timing, [pairs[row] for row in rows.tolist()], places[rows]), strict=True))
 
 
-def _proved(timing: Timing, pairs: Sequence[Pair], spot: Places) -> list[TimingWord]:
-    anchor, companion = spot[:, 0], spot[:, 1]
-    ratio = timing.ratio[anchor, companion].astype(np.float64)
-    events, risk = timing.waiting.events[anchor, companion], timing.waiting.at_risk[anchor, companion]
-    hazard = np.minimum(timing.shop_hazard * timing.pair_level[anchor, companion][:, None] * ratio, 1.0)
-    first, last = _windows(_shares(hazard), ratio)
-    low, high = _bounds(events, risk, hazard)
-    upper = chi2.ppf(0.975, 2 * (events + 1)) / 2
-    is_blocked = upper < BLOCKED_RATIO * risk * hazard / np.maximum(ratio, 1e-12)
-    peak = (hazard / np.diff(WINDOW_EDGES_DAYS)).argmax(axis=1)
-    level = timing.level[anchor, companion]
-    edges = WINDOW_EDGES_DAYS
+def _proved(timing: Timing, pairs: Sequence[Pair], places: Places) -> list[TimingWord]:
+    curves = curves_of(timing, places[:, 0], places[:, 1])
+    first, last = curves.windows()
+    low, high = curves.bounds()
+    is_blocked = curves.is_blocked()
+    peak = (curves.hazard / np.diff(WINDOW_EDGES_DAYS)).argmax(axis=1)
     return [
         TimingWord(
             pair[0],
             pair[1],
-            LEVELS[level[row]],
-            (edges[first[row]], edges[last[row] + 1] - 1),
-            tuple((edges[window], edges[window + 1] - 1) for window in np.flatnonzero(is_blocked[row]).tolist()),
+            LEVELS[int(curves.level[row])],
+            days_of(int(first[row]), int(last[row])),
+            tuple(days_of(window, window) for window in np.flatnonzero(is_blocked[row]).tolist()),
             bool(peak[row] == 0),
-            int(events[row].sum()),
+            int(curves.events[row].sum()),
             (_rounded(low[row, last[row]]), _rounded(high[row, last[row]])),
             LEARNED_TIME,
         )
@@ -132,46 +120,3 @@ def _proved(timing: Timing, pairs: Sequence[Pair], spot: Places) -> list[TimingW
 
 def _rounded(share: float) -> float:
     return round(float(share), INTERVAL_DIGITS)
-
-
-def _shares(hazard: Reals) -> Reals:
-    """Give the share of each pair's purchases that falls in each window. Shape: pairs x windows."""
-    before = np.cumprod(np.concatenate([np.ones((len(hazard), 1)), 1 - hazard[:, :-1]], axis=1), axis=1)
-    flow = before * hazard
-    total = flow.sum(axis=1, keepdims=True)
-    return np.asarray(np.where(total > 0, flow / np.maximum(total, 1e-300), 1 / WINDOW_COUNT))
-
-
-def _windows(share: Reals, ratio: Reals) -> tuple[Places, Places]:
-    """Choose for each pair the shortest run of windows that holds enough of what it has above the norm.
-
-    Of runs of one length the fuller wins, then the earlier, as in `timing.best_window`.
-    """
-    excess = np.maximum(share - share / np.maximum(ratio, 1e-12), 0.0)
-    is_flat = excess.sum(axis=1) <= 0
-    excess[is_flat] = share[is_flat]
-    total = np.concatenate([np.zeros((len(share), 1)), np.cumsum(excess, axis=1)], axis=1)
-    best = np.full(len(share), np.inf)
-    held = np.zeros(len(share))
-    first, last = np.zeros(len(share), np.int64), np.full(len(share), WINDOW_COUNT - 1)
-    for low in range(WINDOW_COUNT):
-        for high in range(low, WINDOW_COUNT):
-            days = WINDOW_EDGES_DAYS[high + 1] - WINDOW_EDGES_DAYS[low]
-            inside = total[:, high + 1] - total[:, low]
-            is_enough = inside >= WINDOW_SHARE * total[:, -1] - 1e-12
-            is_better = is_enough & ((days < best) | ((days == best) & (inside > held)))
-            best[is_better], held[is_better] = days, inside[is_better]
-            first[is_better], last[is_better] = low, high
-    return first, last
-
-
-def _bounds(events: NDArray[np.int32], risk: NDArray[np.int32], hazard: Reals) -> tuple[Reals, Reals]:
-    """Bound each pair's incidence, as `timing` does for one. Shape: pairs x windows."""
-    incidence = 1 - np.cumprod(1 - hazard, axis=1)
-    seen = np.cumsum(events, axis=1).astype(np.float64)
-    most = np.maximum(risk.max(axis=1, initial=0), 1)[:, None]
-    trials = np.maximum(seen, incidence * most)
-    scale = incidence / np.maximum(trials, 1e-12)
-    low = np.where(trials > 0, chi2.ppf(0.025, 2 * np.maximum(trials, 1e-9)) / 2, 0.0) * scale
-    high = chi2.ppf(0.975, 2 * (trials + 1)) / 2 * scale
-    return np.minimum(low, incidence), np.clip(high, incidence, 1.0)

@@ -1,11 +1,11 @@
 """Use case: keep what a shop has learned up to date: read what was sold, learn, and put it in the place of the last.
 
 A full run is the form of every update: a shop of 10,000 orders takes seconds, so an order that came in brings the next
-run forward instead of patching single rows; how soon depends on how much there is to learn from.
+run forward instead of patching single rows; how soon depends on how much there is to learn from. Where that is not
+soon, `freshening` writes the rows of what was just sold in between.
 """
 
 import logging
-from array import array
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -15,24 +15,23 @@ from sqlalchemy.orm import Session
 
 from shopify_upsell.core import OrderId, ProductId, RetryLater, ShopId
 from shopify_upsell.database import Database, bind_shop
-from shopify_upsell.jobs.queue import Job, hold, is_running_elsewhere
+from shopify_upsell.jobs.queue import Job, JobRequest, enqueue, hold, is_running_elsewhere
 from shopify_upsell.jobs.schedule import bring_forward
 from shopify_upsell.ledger.delivery import Experience, put_experience, read_experience
-from shopify_upsell.ledger.delivery_store import all_deliveries
-from shopify_upsell.ledger.store import catalog_entries, sold_lines
+from shopify_upsell.ledger.store import catalog_entries
 from shopify_upsell.matrix.apart import pairs_apart
-from shopify_upsell.matrix.arrivals import arrivals
 from shopify_upsell.matrix.association import companions_from_tally
 from shopify_upsell.matrix.baskets import DAY
 from shopify_upsell.matrix.ladders import SIZE
 from shopify_upsell.matrix.learning import learn
-from shopify_upsell.matrix.lines import GUEST, OrderLines
+from shopify_upsell.matrix.lines import OrderLines
 from shopify_upsell.matrix.model import Matrix
 from shopify_upsell.matrix.negative import NegativeEdge
 from shopify_upsell.matrix.packing import Rows, rows_next, rows_together, rows_upgrade
 from shopify_upsell.matrix.products import Products, products_from_table
 from shopify_upsell.matrix.recording import count_orders, counted_order_ids, pair_columns, product_counts
 from shopify_upsell.matrix.said import LEARNED, PairWord
+from shopify_upsell.matrix.sold_store import OptOuts, nobody_opted_out, read_lines
 from shopify_upsell.matrix.store import (
     NEXT,
     UPGRADE,
@@ -49,6 +48,7 @@ from shopify_upsell.matrix.supply_store import put_supply
 from shopify_upsell.matrix.tally import Tally, tally_of
 from shopify_upsell.matrix.timing_store import replace_timing
 from shopify_upsell.matrix.timing_words import Words, timing_words
+from shopify_upsell.matrix.untried import untried_companions
 
 log = logging.getLogger(__name__)
 
@@ -57,6 +57,10 @@ LEARNING = "learn_matrix"
 FRESHNESS = ((5_000, timedelta(minutes=15)), (50_000, timedelta(hours=2)))
 """How long a new order may wait to be learned from, by orders of the last build; beyond that, until the night. One run
 answers all the orders of that time. Our choice: a run takes seconds of a worker's CPU, and more with every order."""
+
+MOST_FRESHENED = 500_000
+"""Shops that wait longer than the first of these times have the rows of products just sold freshened in between, up to
+so many orders: beyond, a run would take more than a tenth of a core. See docs/matrix.md for what it costs."""
 
 LONGEST_RUN = timedelta(minutes=10)
 """How long a run keeps its job to itself. Measured: a minute for 10 million lines."""
@@ -85,6 +89,7 @@ class Taught:
 
     tally: Tally
     rows: dict[str, Rows]
+    untried: Rows
     edges: tuple[PairWord, ...]
     timing: Words
     experience: Experience
@@ -94,8 +99,9 @@ class Taught:
 class Learning:
     """The job of learning: it reads first, learns in no transaction, and writes last. One run a shop at a time."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, opt_outs: OptOuts = nobody_opted_out) -> None:
         self._database = database
+        self._opt_outs = opt_outs
 
     def learn(self, job: Job) -> Callable[[Session], None]:
         """Learn from what the shop has sold; return what is to be written. Raises: RetryLater while another runs."""
@@ -118,7 +124,7 @@ class Learning:
     def _read(self, shop_id: ShopId, now: datetime) -> Sold:
         with self._database.read() as session:
             bind_shop(session, shop_id)
-            return _read(session, shop_id, now)
+            return _read(session, shop_id, now, self._opt_outs)
 
     def _catch_up(self, shop_id: ShopId, order_ids: tuple[OrderId, ...]) -> None:
         """Count orders that nobody has counted: those that came before there were counts."""
@@ -130,12 +136,14 @@ class Learning:
 
 
 def note_order(session: Session, job: Job) -> None:
-    """Job: an order came in, so the next learning run comes soon instead of tomorrow."""
+    """Job: an order came in, so the next learning run comes soon instead of tomorrow, and fresh rows before it."""
     build = latest_build(session, job.shop_id)
     orders = build.order_count if build else 0
     wait = next((wait for most, wait in FRESHNESS if orders <= most), None)
     if wait is not None:
         bring_forward(session, job.shop_id, LEARNING, job.now + wait)
+    if FRESHNESS[0][0] < orders <= MOST_FRESHENED:
+        enqueue(session, job.shop_id, JobRequest("freshen_matrix", f"freshen_matrix@{job.now.isoformat()}"), job.now)
 
 
 def learn_shop(session: Session, shop_id: ShopId, now: datetime) -> MatrixBuild:
@@ -147,49 +155,33 @@ def learn_shop(session: Session, shop_id: ShopId, now: datetime) -> MatrixBuild:
     return _store(session, shop_id, _taught(shop_id, sold, now), now)
 
 
-def shop_matrix(session: Session, shop_id: ShopId, now: datetime) -> Matrix:
+def shop_matrix(session: Session, shop_id: ShopId, now: datetime, opt_outs: OptOuts = nobody_opted_out) -> Matrix:
     """Learn the shop's matrix to look at, storing nothing. Its parts are computed when they are asked for."""
-    sold = _read(session, shop_id, now)
+    sold = _read(session, shop_id, now, opt_outs)
     return learn(sold.lines, sold.products, now=int(now.astimezone(UTC).timestamp()), seed=0)
 
 
 def shop_lines(session: Session, shop_id: ShopId, now: datetime) -> OrderLines:
     """Read what the shop sold, as learning sees it, with the arrival of every order known or estimated."""
-    return _lines(session, shop_id, read_experience(session, shop_id, now))
+    return read_lines(session, shop_id, read_experience(session, shop_id, now).usual)
 
 
-def _read(session: Session, shop_id: ShopId, now: datetime) -> Sold:
+def _read(session: Session, shop_id: ShopId, now: datetime, opt_outs: OptOuts = nobody_opted_out) -> Sold:
     experience = read_experience(session, shop_id, now)
-    lines = _lines(session, shop_id, experience)
+    lines = read_lines(session, shop_id, experience.usual, opt_outs)
+    kept = np.unique(lines.order_id[lines.quantity > 0]).tolist()
     counted_ids, products = counted_order_ids(session, shop_id), product_counts(session, shop_id)
     first, second, n = (np.frombuffer(column, dtype=np.int64) for column in pair_columns(session, shop_id))
     return Sold(
         lines=lines,
-        products=_products(session, shop_id),
+        products=listed_products(session, shop_id),
         tally=tally_of(len(counted_ids), products, first, second, n),
         experience=experience,
-        uncounted=tuple(sorted(counted_ids ^ {OrderId(number) for number in np.unique(lines.order_id).tolist()})),
+        uncounted=tuple(sorted(counted_ids ^ {OrderId(number) for number in kept})),
     )
 
 
-def _lines(session: Session, shop_id: ShopId, experience: Experience) -> OrderLines:
-    names = ("order_id", "customer_id", "ordered_at", "product_id", "quantity", "unit_price")
-    columns = {name: array("q") for name in names}
-    order, customer, time, product, quantity, price = columns.values()
-    for line in sold_lines(session, shop_id):
-        order.append(line.order_id)
-        customer.append(GUEST if line.customer_id is None else line.customer_id)
-        time.append(int(line.ordered_at.timestamp()))
-        product.append(line.product_id)
-        quantity.append(line.quantity)
-        price.append(max(0, line.unit_price))
-    arrays = {name: np.frombuffer(column, dtype=np.int64) for name, column in columns.items()}
-    deliveries = all_deliveries(session, shop_id)
-    arrived = arrivals(arrays["order_id"], arrays["ordered_at"], deliveries, experience.usual)
-    return OrderLines(**arrays, delivered_at=arrived)
-
-
-def _products(session: Session, shop_id: ShopId) -> Products:
+def listed_products(session: Session, shop_id: ShopId) -> Products:
     """Read the catalogue as learning wants it. Shopify knows no families: products that differ in size make one."""
     entries = catalog_entries(session, shop_id)
     table = {
@@ -229,7 +221,8 @@ def _taught(shop_id: ShopId, sold: Sold, now: datetime) -> Taught:
     _tell(shop_id, "timing")
     rhythm = matrix.parts.when.replenishment
     supply = learn_supply(sold.lines, matrix.parts.products.id, rhythm, now=seconds) if len(tally.ids) else {}
-    return Taught(tally, rows, edges, timing, sold.experience, supply)
+    untried = untried_companions(matrix.parts.products, tally, rows[WITH])
+    return Taught(tally, rows, untried, edges, timing, sold.experience, supply)
 
 
 def _tell(shop_id: ShopId, part: str) -> None:
@@ -275,7 +268,7 @@ def _store(session: Session, shop_id: ShopId, taught: Taught, now: datetime) -> 
         product_count=len(taught.tally.ids),
         pair_count=sum(len(row) for row in taught.rows[WITH].values()),
     )
-    replace_kinds(session, shop_id, build, taught.rows)
+    replace_kinds(session, shop_id, build, taught.rows, taught.untried)
     replace_timing(session, shop_id, build, taught.timing)
     replace_learned_words(session, shop_id, taught.edges, now)
     put_experience(session, shop_id, taught.experience)

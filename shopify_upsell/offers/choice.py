@@ -6,6 +6,7 @@ Pure. An offer gets one card, so that its id names the card: a dismissal or a si
 from collections.abc import Iterable
 
 from shopify_upsell.core import OfferId, ProductId
+from shopify_upsell.matrix.exploring import COLD_START
 from shopify_upsell.offers.candidate import Candidate, Rejection
 from shopify_upsell.offers.rejecting import reject
 
@@ -15,6 +16,12 @@ most two offers in a row; the others our choice."""
 
 LIMIT_ELSEWHERE = 1
 
+LIFECYCLE = "email/lifecycle"
+"""Where a merchant's mail tool writes to a customer some time after a delivery; `sends` asks for it."""
+
+SERVED = (*LIMITS, LIFECYCLE)
+"""Every placement that this app serves."""
+
 
 def limit_of(placement: str, asked: int) -> int:
     """The smaller of what the surface asked for and what the placement allows."""
@@ -22,17 +29,22 @@ def limit_of(placement: str, asked: int) -> int:
 
 
 def choose(ranked: Iterable[Candidate], limit: int) -> tuple[list[Candidate], list[Rejection]]:
-    """Take the best that fit together; say of each of the others why not."""
+    """Take the best that fit together, at most one that is a try; say of each of the others why not."""
     chosen: list[Candidate] = []
     rejections: list[Rejection] = []
     used_offers: set[OfferId] = set()
     shown: set[ProductId] = set()
+    has_tried = False
     for candidate in ranked:
+        is_try = candidate.reason_code == COLD_START
         code = _why_not(candidate, used_offers, shown, is_full=len(chosen) >= limit)
+        if code is None and is_try and has_tried:
+            code = "not_explored"
         if code is not None:
             rejections.append(reject(candidate, code, candidate.items[-1], score=candidate.score))
             continue
         chosen.append(candidate)
+        has_tried = has_tried or is_try
         used_offers.add(candidate.offer.offer_id)
         shown.update(item.product_id for item in candidate.items)
     return chosen, rejections

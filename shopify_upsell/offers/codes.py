@@ -4,6 +4,7 @@ Pure. `docs/decisions-explained.md` explains each with an example; a test keeps 
 """
 
 from shopify_upsell.customers.readiness import GATES as CUSTOMER_GATES
+from shopify_upsell.matrix.exploring import COLD_START
 
 REJECTIONS = {
     # Readiness: the whole offer.
@@ -57,6 +58,7 @@ REJECTIONS = {
     "requires_components": "The variant is made of components that must be chosen first.",
     "too_few_in_stock": "Fewer pieces are in stock than the offer needs.",
     "out_of_stock": "No variant can be bought at the moment.",
+    "not_explored": "Nothing is known of the pair yet, and few showings, drawn by lot, may try such a pair.",
     # Choice: it was fit to be shown, and something else was better.
     "outranked": "Another product of the same offer ranks higher.",
     "repeats_product": "A better offer on the same page shows this product already.",
@@ -74,6 +76,7 @@ REASONS = {
     "closes_the_gap": "It takes the cart to free shipping.",
     "gift_with_cart": "The cart has earned a gift.",
     "picked_by_shop": "The merchant picked this product for this place.",
+    COLD_START: "Nothing is known of the pair yet: the catalogue alone suggests it, and the lot allowed to try it.",
 }
 """Why an offer is shown. Each has a text for shoppers in `texts.WHY`."""
 

@@ -14,7 +14,9 @@ from shopify_upsell.customers.standing import read_standing
 from shopify_upsell.experiments.layers import quarter_holdout
 from shopify_upsell.ledger.owned import OwnedProduct
 from shopify_upsell.ledger.ownership import owned_products
+from shopify_upsell.matrix.exploring import Exploration
 from shopify_upsell.offers.candidate import Decision
+from shopify_upsell.offers.exploration_store import lot_of
 from shopify_upsell.offers.pipeline import ENGINE_VERSION, decide_from
 from shopify_upsell.offers.shelving import MOST_ANCHORS, SHORTLIST, Shelf, resolved_request, shelf_for
 from shopify_upsell.offers.snapshot import CartLine, OfferRequest, placement_kind_of
@@ -50,6 +52,7 @@ def decide(
         asked = replace(asked, anchor_product_ids=_latest(owned))
     shelf = shelf_for(session, asked, now=now, shop=shop, holdout_basis_points=holdout_basis_points)
     owned = owned or _owned(session, asked, shelf, now)
+    unit = unit_among(standing.more, asked.subjects)
     snapshot = replace(
         shelf.template,
         now=now,
@@ -60,7 +63,8 @@ def decide(
         shopper=standing.shopper,
         courtesy=standing.courtesy,
         owned=owned,
-        unit=unit_among(standing.more, asked.subjects),
+        unit=unit,
+        exploration=_lot(session, shelf, shop, unit or next(iter(asked.subjects), None), now),
         holdout_salt=quarter_holdout(shop.holdout_salt, now, holdout_basis_points).salt,
     )
     return Decision(
@@ -74,6 +78,13 @@ def decide(
         shelf=shelf,
         charged=standing.own,
     )
+
+
+def _lot(session: Session, shelf: Shelf, shop: Shop, unit: str | None, now: datetime) -> Exploration | None:
+    """Whether this person may be shown a pair without evidence today; None where the shelf has none to try."""
+    if not shelf.template.untried:
+        return None
+    return lot_of(session, shop, unit, now, basis_points=shelf.rules.exploration_basis_points)
 
 
 def _owned(

@@ -11,7 +11,7 @@ order percentage is taken from the same subtotal; at most one shipping discount)
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import lru_cache
 
@@ -31,8 +31,9 @@ class ActiveDiscount:
     """One discount of the shop, as far as it can be written down.
 
     `value_kind` opaque: an app's function, buy X get Y, a customer segment, a usage limit: it may or may not apply.
-    `product_ids`, `variant_ids` None: every product. Units: `minor_units` of the shop's currency, off each unit or
-    once an order; `minimum_minor_units` of the entitled lines for a product discount, of the cart for others.
+    `product_ids`, `variant_ids` None: every product. `title`: what the merchant calls it. Units: `minor_units` of the
+    shop's currency, off each unit or once an order; `minimum_minor_units` of the entitled lines for a product
+    discount, of the cart for others.
     """
 
     discount_id: str
@@ -50,10 +51,19 @@ class ActiveDiscount:
     is_for_one_time: bool = True
     starts_at: datetime | None = None
     ends_at: datetime | None = None
+    title: str = ""
+
+    def __hash__(self) -> int:
+        """The id alone: predictions are remembered by their discounts, and a shop may have a hundred."""
+        return hash(self.discount_id)
+
+    def is_for(self, line: "PricedLine") -> bool:
+        """Tell whether the discount is meant for the way the line is bought."""
+        return self.is_for_subscriptions if line.is_subscription else self.is_for_one_time
 
     def entitles(self, line: "PricedLine") -> bool:
         """Tell whether the discount is meant for what is on the line."""
-        is_right_purchase = self.is_for_subscriptions if line.is_subscription else self.is_for_one_time
+        is_right_purchase = self.is_for(line)
         is_named = self.product_ids is None and self.variant_ids is None
         is_named |= line.product_id in (self.product_ids or ()) or line.variant_id in (self.variant_ids or ())
         return is_right_purchase and is_named
@@ -95,9 +105,14 @@ class Predicted:
 
 @dataclass(frozen=True, slots=True)
 class Unpredictable:
-    """Nobody outside Shopify can tell; why is one of opaque, too_many, rounding, spread, minimum, shipping, tie."""
+    """Nobody outside Shopify can tell.
+
+    `reason`: opaque, too_many, rounding, spread, minimum, shipping, tie, mixed or code. `because_of`: the discounts
+    that stand in the way, where it is some in particular.
+    """
 
     reason: str
+    because_of: tuple[str, ...] = field(default=(), compare=False)
 
 
 Prediction = Predicted | Unpredictable
@@ -118,23 +133,42 @@ def predict(lines: Sequence[PricedLine], discounts: Iterable[ActiveDiscount], co
 
     Shape: lines of one currency, the shop's.
     """
-    return _predict(tuple(lines), tuple(discounts), tuple(codes))
+    offered = [one for one in discounts if one.code is None or codes]
+    if codes:
+        entered = {code.upper() for code in codes}
+        offered = [one for one in offered if one.code is None or one.code.upper() in entered]
+        if entered - {one.code.upper() for one in offered if one.code is not None}:
+            return Unpredictable("code")
+    return _predict(tuple(lines), tuple(offered))
 
 
 @lru_cache(maxsize=1024)
-def _predict(
-    lines: tuple[PricedLine, ...], discounts: tuple[ActiveDiscount, ...], codes: tuple[str, ...]
-) -> Prediction:
+def _predict(lines: tuple[PricedLine, ...], offered: tuple[ActiveDiscount, ...]) -> Prediction:
     """The same cart is asked about by every rule and every candidate beside it."""
-    entered = {code.upper() for code in codes}
-    meeting = [one for one in discounts if (one.code is None or one.code.upper() in entered) and _reaches(one, lines)]
+    meeting = [one for one in offered if _reaches(one, lines)]
     if not meeting:
         return Predicted(tuple(line.list_total for line in lines), 0, ())
-    if any(one.value_kind == OPAQUE for one in meeting):
-        return Unpredictable("opaque")
+    opaque = tuple(one.discount_id for one in meeting if one.value_kind == OPAQUE and _matters(one, meeting))
+    if opaque:
+        return Unpredictable("opaque", opaque)
+    mixed = tuple(one.discount_id for one in meeting if _is_mixed(one, lines))
+    if mixed:
+        return Unpredictable("mixed", mixed)
+    meeting = [one for one in meeting if one.value_kind != OPAQUE]
     if len(meeting) > MOST_DISCOUNTS:
         return Unpredictable("too_many")
     return _best(lines, meeting)
+
+
+def _matters(opaque: ActiveDiscount, meeting: Sequence[ActiveDiscount]) -> bool:
+    """Whether shipping is free changes no product's price, unless it keeps another discount from applying."""
+    others = (one for one in meeting if one.discount_class != SHIPPING)
+    return opaque.discount_class != SHIPPING or not all(combine(opaque, other) for other in others)
+
+
+def _is_mixed(one: ActiveDiscount, lines: Sequence[PricedLine]) -> bool:
+    """What an order discount for one way of buying makes of a cart with both is not documented."""
+    return one.discount_class != PRODUCT and not all(one.is_for(line) for line in lines)
 
 
 def combine(one: ActiveDiscount, other: ActiveDiscount) -> bool:
@@ -146,7 +180,7 @@ def combine(one: ActiveDiscount, other: ActiveDiscount) -> bool:
 
 def _reaches(one: ActiveDiscount, lines: Sequence[PricedLine]) -> bool:
     """Tell whether the discount has anything to do with this cart; its minimum for a cart is asked later."""
-    entitled = [line for line in lines if one.entitles(line)] if one.discount_class == PRODUCT else list(lines)
+    entitled = [line for line in lines if (one.entitles(line) if one.discount_class == PRODUCT else one.is_for(line))]
     if not entitled or sum(line.quantity for line in entitled) < one.minimum_quantity:
         return False
     return sum(line.list_total for line in entitled) >= one.minimum_minor_units

@@ -8,6 +8,7 @@ entry in `RULES`. Stock is checked last: it is the rule that changes most often,
 from collections.abc import Callable, Iterator, Sequence
 
 from shopify_upsell.matrix.companion import Companion
+from shopify_upsell.matrix.exploring import COLD_START, Exploration
 from shopify_upsell.matrix.said import APART, LEARNED, PairWord
 from shopify_upsell.offers.candidate import Candidate, CandidateItem, Rejection
 from shopify_upsell.offers.health import is_poor
@@ -23,6 +24,8 @@ LINE_KINDS = frozenset({QUANTITY, SUBSCRIBE})
 """Kinds that change the line in the cart: more pieces of it, or the same on a plan."""
 
 SMALLEST_PAIR_COUNT = 2
+
+NOT_EXPLORED = "not_explored"
 
 
 def bundle_component_missing(candidate: Candidate, snapshot: Snapshot) -> Rejection | None:
@@ -149,6 +152,14 @@ def out_of_stock(candidate: Candidate, snapshot: Snapshot) -> Rejection | None:
     return _first(candidate, "out_of_stock", (item for item in candidate.items if item not in available))
 
 
+def not_explored(candidate: Candidate, snapshot: Snapshot) -> Rejection | None:
+    """What nobody knows to go together is tried on few shoppers, drawn by lot for the day, once all else allows it."""
+    if candidate.reason_code != COLD_START:
+        return None
+    lot = snapshot.exploration or Exploration(is_allowed=False, propensity=0.0)
+    return None if lot.is_allowed else reject(candidate, NOT_EXPLORED, candidate.items[0], propensity=lot.propensity)
+
+
 FIRST_RULES: tuple[Rule, ...] = (
     bundle_component_missing,
     product_not_active,
@@ -170,8 +181,13 @@ LAST_RULES: tuple[Rule, ...] = (
     requires_components,
     *LAST_MONEY_RULES,
     out_of_stock,
+    not_explored,
 )
-"""As the first, asked last: a merchant who reads "out of stock" knows that every other rule passed."""
+"""As the first, asked last: a merchant who reads "out of stock" knows that every other rule passed.
+
+The lot is the only thing of these that is a person's, and comes after everything, so that whom it refused is counted as
+somebody who could have been shown the card.
+"""
 
 RULES = (*FIRST_RULES, *PERSONAL_RULES, *LAST_RULES)
 

@@ -88,6 +88,9 @@ def _card_lines(card: Fields) -> Iterator[str]:
         yield f"    replaces variant {card['replaces_variant_id']}"
     if card["evidence"]:
         yield "    " + _evidence_line(card["evidence"])
+    if card["exploration"] is not None:
+        chance = card["exploration"]["propensity"]
+        yield f"    assumed from the catalogue alone: no order tells; tried by lot, with a chance of {chance:.2%}"
     for moment in card["moments"]:
         yield "    " + _moment_line(moment)
     if card["due"] is not None:

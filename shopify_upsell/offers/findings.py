@@ -11,6 +11,7 @@ from shopify_upsell.core import parse_time
 from shopify_upsell.customers.courtesy import room_in, tally
 from shopify_upsell.customers.readiness import REASONS as READINESS_REASONS
 from shopify_upsell.customers.readiness import readiness_of
+from shopify_upsell.matrix.exploring import COLD_START
 from shopify_upsell.matrix.said import PairWord
 from shopify_upsell.offers.candidate import Candidate, ChosenOffer, Decision, Rejection
 from shopify_upsell.offers.codes import EMPTY_REASONS, GATES, REASONS, REJECTIONS
@@ -141,7 +142,7 @@ def _cards(offers: Sequence[ChosenOffer], inputs: Snapshot) -> list[Fields]:
         name = (offer.offer_id, tuple((item.product_id, item.variant_id, item.quantity) for item in offer.items))
         candidate = candidates.get(name)
         why = _why(candidate, valued[name], inputs) if candidate is not None else {}
-        cards.append(_card_fields(offer) | why)
+        cards.append(_card_fields(offer) | _exploration_fields(offer, inputs) | why)
     return cards
 
 
@@ -171,11 +172,19 @@ def _card_fields(offer: ChosenOffer) -> Fields:
         "currency": offer.total.currency,
         "replaces_variant_id": offer.replaces_variant_id,
         "evidence": dict(offer.evidence),
+        "exploration": None,
         "moments": [],
         "due": None,
         "expected": None,
         "contribution": None,
     }
+
+
+def _exploration_fields(offer: ChosenOffer, inputs: Snapshot) -> Fields:
+    """The chance that a card without evidence had to be tried; that its products go together is assumed."""
+    if offer.reason_code != COLD_START or inputs.exploration is None:
+        return {}
+    return {"exploration": {"propensity": inputs.exploration.propensity, "is_assumed": True}}
 
 
 def _why(candidate: Candidate, valued: Valuation, inputs: Snapshot) -> Fields:

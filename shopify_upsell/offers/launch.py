@@ -151,7 +151,8 @@ def _probe(offer: Offer, placement: str, anchor: ProductId, shop: Snapshot) -> S
     is_line = variant is not None and is_in_cart and offer.kind != BUNDLE
     cart = (CartLine(variant.variant_id, anchor, 1),) if variant is not None and is_line else ()
     asked = OfferRequest(shop.request.shop_id, placement, (anchor,), cart=cart, currency=shop.currency or None)
-    return replace(shop, request=asked, offers=(offer,), owned=_owned(offer, anchor, shop))
+    # What may be tried without evidence is not what an offer is launched for.
+    return replace(shop, request=asked, offers=(offer,), owned=_owned(offer, anchor, shop), untried={})
 
 
 def _owned(offer: Offer, anchor: ProductId, shop: Snapshot) -> dict[ProductId, OwnedProduct]:

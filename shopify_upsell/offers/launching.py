@@ -16,7 +16,7 @@ from shopify_upsell.core import ConflictingRequest, OfferId, ProductId, ShopId
 from shopify_upsell.ledger.store import catalog_entries, product_health
 from shopify_upsell.matrix.said import blocks_in_force
 from shopify_upsell.matrix.store import evidence_for, words_on
-from shopify_upsell.offers.choice import LIMITS
+from shopify_upsell.offers.choice import SERVED
 from shopify_upsell.offers.launch import Check, LaunchFacts, failing, launch_checks, listed_products
 from shopify_upsell.offers.offer import Offer, OfferDraft
 from shopify_upsell.offers.regret import limit_of
@@ -92,7 +92,7 @@ def launch_facts(session: Session, launch: Launch, offer: OfferDraft | Offer) ->
     return LaunchFacts(
         shop=shop_as_seen(session, shop, launch, tuple(dict.fromkeys((*anchors, *listed)))),
         anchors=anchors,
-        placements=frozenset(LIMITS),
+        placements=frozenset(SERVED),
         locales=read_settings_of(session, launch.shop_id).locales,
         regret_limit=limit_of(regret_counts(session, launch.shop_id, offer_id)),
         has_open_incident=any(one.offer_id == offer_id for one in incidents(session, launch.shop_id, only_open=True)),

@@ -45,7 +45,8 @@ def discount_unpredictable(candidate: Candidate, snapshot: Snapshot) -> Rejectio
     prices = quote(candidate, snapshot)
     if prices is None or prices.charged is not None:
         return None
-    return reject(candidate, "discount_unpredictable", candidate.items[0], reason=prices.doubt)
+    named = _named(prices.discount_ids, snapshot)
+    return reject(candidate, "discount_unpredictable", candidate.items[0], reason=prices.doubt, **named)
 
 
 def discount_conflict(candidate: Candidate, snapshot: Snapshot) -> Rejection | None:
@@ -56,7 +57,8 @@ def discount_conflict(candidate: Candidate, snapshot: Snapshot) -> Rejection | N
         return None
     for item, promised, charged in zip(candidate.items, prices.promised, prices.charged, strict=True):
         if promised != charged:
-            return reject(candidate, "discount_conflict", item, promised=promised, charged=charged)
+            named = _named(prices.discount_ids, snapshot)
+            return reject(candidate, "discount_conflict", item, promised=promised, charged=charged, **named)
     return None
 
 
@@ -176,6 +178,12 @@ def _wanted(item: CandidateItem, candidate: Candidate, snapshot: Snapshot) -> in
     is_paid = snapshot.request.surface == POST_PURCHASE
     is_replaced = candidate.replaces_variant_id == item.variant_id
     return item.quantity + (0 if is_paid or is_replaced else held)
+
+
+def _named(discount_ids: tuple[str, ...], snapshot: Snapshot) -> dict[str, str]:
+    """What the merchant calls the discounts, so that they can be found; nothing where they have no names."""
+    titles = [one.title for one in snapshot.discounts if one.discount_id in discount_ids and one.title]
+    return {"discount": "; ".join(dict.fromkeys(titles))} if titles else {}
 
 
 def _is_backed(candidate: Candidate, snapshot: Snapshot) -> bool:

@@ -22,7 +22,7 @@ from shopify_upsell.offers.ranking import rank
 from shopify_upsell.offers.snapshot import Snapshot
 from shopify_upsell.offers.worth import personal_weight
 
-ENGINE_VERSION = "4"
+ENGINE_VERSION = "5"
 """Raise it with every change that could alter an answer: replay promises the same answer within one version."""
 
 

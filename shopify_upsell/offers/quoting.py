@@ -5,7 +5,7 @@ it. Three prices meet here: the list price, what the offer promises, and what th
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from shopify_upsell.core import ProductId, VariantId
 from shopify_upsell.ledger.catalog import SellingPlan
@@ -13,7 +13,7 @@ from shopify_upsell.money import apportion
 from shopify_upsell.offers.candidate import POST_PURCHASE, Candidate, CandidateItem
 from shopify_upsell.offers.discounts import PricedLine, Unpredictable, predict
 from shopify_upsell.offers.offer import BUNDLE
-from shopify_upsell.offers.snapshot import CatalogVariant, Snapshot
+from shopify_upsell.offers.snapshot import CartLine, CatalogProduct, CatalogVariant, Snapshot
 from shopify_upsell.offers.terms import AMOUNT, FIXED_PRICE, GIFT, PERCENTAGE, WHOLE, Incentive
 
 
@@ -24,6 +24,7 @@ class Quote:
     Shape: one amount an item, for one piece. Units: minor units of the shop's currency. `promised` is what the offer
     says; `charged` what Shopify will take, None where `doubt` says why that is not known. `cart_change` is what
     accepting adds to the cart's total, with other lines and what is replaced; without doubt it is exact.
+    `discount_ids`: the shop's discounts at work, or those that the doubt comes from.
     """
 
     listed: tuple[int, ...]
@@ -31,6 +32,7 @@ class Quote:
     charged: tuple[int, ...] | None
     cart_change: int
     doubt: str = ""
+    discount_ids: tuple[str, ...] = ()
 
     @property
     def shown(self) -> tuple[int, ...]:
@@ -53,7 +55,7 @@ def quote(candidate: Candidate, snapshot: Snapshot) -> Quote | None:
     if not snapshot.knows_discounts:
         charged = None if candidate.offer.incentive.is_promise else promised
         return Quote(listed, promised, charged, plain, "unknown_discounts")
-    if not snapshot.discounts:
+    if not snapshot.discounts and not snapshot.request.codes:
         return _undiscounted(candidate, listed, promised, snapshot)
     return _predicted(candidate, listed, promised, snapshot)
 
@@ -67,8 +69,7 @@ def variant_of(item: CandidateItem, snapshot: Snapshot) -> CatalogVariant | None
 def plan_of(item: CandidateItem, snapshot: Snapshot) -> SellingPlan | None:
     """The selling plan of an item, if it has one that the product offers."""
     product = snapshot.products.get(item.product_id)
-    plans = product.selling_plans if product is not None else ()
-    return next((plan for plan in plans if plan.selling_plan_id == item.selling_plan_id), None)
+    return _plan(product, item.selling_plan_id) if product is not None else None
 
 
 def replaced_unit(candidate: Candidate, snapshot: Snapshot) -> int:
@@ -97,7 +98,7 @@ def cart_value(snapshot: Snapshot) -> int | None:
     cart = _cart_lines(snapshot)
     if cart is None:
         return None
-    predicted = predict(cart, snapshot.discounts)
+    predicted = predict(cart, snapshot.discounts, snapshot.request.codes)
     return None if isinstance(predicted, Unpredictable) else predicted.total
 
 
@@ -150,16 +151,18 @@ def _predicted(candidate: Candidate, listed: tuple[int, ...], promised: tuple[in
         return Quote(listed, promised, None, plain, "cart_unknown")
     offered = [_line(item, price, snapshot) for item, price in zip(candidate.items, listed, strict=True)]
     kept = tuple(_without_replaced(candidate, cart))
-    after, before = predict((*kept, *offered), snapshot.discounts), predict(cart, snapshot.discounts)
+    codes = snapshot.request.codes
+    after = predict((*kept, *offered), snapshot.discounts, codes)
+    before = predict(cart, snapshot.discounts, codes)
     if isinstance(after, Unpredictable):
-        return Quote(listed, promised, None, plain, after.reason)
+        return Quote(listed, promised, None, plain, after.reason, after.because_of)
     if isinstance(before, Unpredictable):
-        return Quote(listed, promised, None, plain, before.reason)
+        return Quote(listed, promised, None, plain, before.reason, before.because_of)
     totals = after.line_totals[len(kept) :]
     if any(total % line.quantity for total, line in zip(totals, offered, strict=True)):
         return Quote(listed, promised, None, plain, "rounding")
     charged = tuple(total // line.quantity for total, line in zip(totals, offered, strict=True))
-    return Quote(listed, promised, charged, after.total - before.total)
+    return Quote(listed, promised, charged, after.total - before.total, discount_ids=after.applied)
 
 
 def _line(item: CandidateItem, price: int, snapshot: Snapshot) -> PricedLine:
@@ -175,24 +178,37 @@ def _plan_price(price: int, plan: SellingPlan) -> int:
 
 
 def _cart_lines(snapshot: Snapshot) -> tuple[PricedLine, ...] | None:
-    """The cart at list price; None if the price of any line is not known, because a discount may turn on it."""
-    lines = []
-    for line in snapshot.request.cart:
-        product = snapshot.products.get(line.product_id or ProductId(0))
-        variant = product.variant(line.variant_id) if product is not None else None
-        if product is None or variant is None or line.selling_plan_id is not None:
+    """The cart before discounts; None if the price of any line is not known, because a discount may turn on it."""
+    lines = [_cart_line(line, snapshot) for line in snapshot.request.cart]
+    known = tuple(line for line in lines if line is not None)
+    return known if len(known) == len(lines) else None
+
+
+def _cart_line(line: CartLine, snapshot: Snapshot) -> PricedLine | None:
+    product = snapshot.products.get(line.product_id or ProductId(0))
+    variant = product.variant(line.variant_id) if product is not None else None
+    if product is None or variant is None:
+        return None
+    price, plan = variant.price.minor_units, _plan(product, line.selling_plan_id)
+    if line.selling_plan_id is not None:
+        if plan is None or plan.percentage_off_basis_points is None:
             return None
-        lines.append(PricedLine(product.product_id, line.variant_id, line.quantity, variant.price.minor_units))
-    return tuple(lines)
+        price = _plan_price(price, plan)
+    return PricedLine(product.product_id, line.variant_id, line.quantity, price, plan is not None)
+
+
+def _plan(product: CatalogProduct, selling_plan_id: int | None) -> SellingPlan | None:
+    return next((plan for plan in product.selling_plans if plan.selling_plan_id == selling_plan_id), None)
 
 
 def _without_replaced(candidate: Candidate, cart: Iterable[PricedLine]) -> Iterable[PricedLine]:
     left = replaced_quantity(candidate)
     for line in cart:
-        taken = min(left, line.quantity) if line.variant_id == candidate.replaces_variant_id else 0
+        is_replaced = line.variant_id == candidate.replaces_variant_id and not line.is_subscription
+        taken = min(left, line.quantity) if is_replaced else 0
         left -= taken
         if line.quantity > taken:
-            yield PricedLine(line.product_id, line.variant_id, line.quantity - taken, line.unit_minor_units)
+            yield replace(line, quantity=line.quantity - taken)
 
 
 def _worth(prices: Sequence[int], items: Sequence[CandidateItem]) -> int:

@@ -7,6 +7,7 @@ module can answer.
 from collections.abc import Collection, Mapping
 
 from shopify_upsell.core import ProductId
+from shopify_upsell.matrix.exploring import COLD_START
 from shopify_upsell.offers.candidate import Candidate
 
 Pair = tuple[ProductId, ...]
@@ -17,11 +18,16 @@ def rank(
 ) -> list[Candidate]:
     """Best first. Ties go to fewer items, the older offer, the merchant's order, then the smaller product id.
 
+    What is tried goes before all that is not pinned: behind what has evidence nobody would ever see it.
     `worths` by the candidate's identity (`id`); without them the score says what goes first. `pins`: pairs of anchor
     and companion that the merchant put before all others.
     """
     worth = {id(one): one.score for one in candidates} if worths is None else worths
-    return sorted(candidates, key=lambda one: (not _is_pinned(one, pins), -worth[id(one)], *_tie(one)))
+    return sorted(candidates, key=lambda one: (*_turn(one, pins), -worth[id(one)], *_tie(one)))
+
+
+def _turn(candidate: Candidate, pins: Collection[Pair]) -> tuple[bool, bool]:
+    return not _is_pinned(candidate, pins), candidate.reason_code != COLD_START
 
 
 def _is_pinned(candidate: Candidate, pins: Collection[Pair]) -> bool:

@@ -17,7 +17,7 @@ SCORE_DIGITS = 9
 class RelatedProduct:
     """A product that could be shown, the anchor it goes with best, and how well it goes with all of them.
 
-    `evidence` None: the merchant picked it and the shop's orders say nothing about it.
+    `evidence` None: the shop's orders say nothing about it. The merchant picked it, or with `is_untried` nobody did.
     """
 
     product_id: ProductId
@@ -25,6 +25,7 @@ class RelatedProduct:
     score: float
     position: int
     evidence: Companion | None
+    is_untried: bool = False
 
 
 def anchors_of(offer: Offer, snapshot: Snapshot) -> tuple[ProductId, ...]:
@@ -42,6 +43,21 @@ def related_products(offer: Offer, anchors: tuple[ProductId, ...], snapshot: Sna
         return tuple(_related(product_id, anchors[0], pairs, at) for at, product_id in enumerate(offer.companions))
     found = [_related(product_id, anchors[0], pairs, 0) for product_id in pairs]
     return tuple(sorted(found, key=lambda one: (-one.score, one.product_id)))
+
+
+def untried_products(offer: Offer, anchors: tuple[ProductId, ...], snapshot: Snapshot) -> tuple[RelatedProduct, ...]:
+    """List what an offer that picks by itself could try beside the anchors, the likeliest first."""
+    if offer.companions is not None or not snapshot.untried:
+        return ()
+    known = {one.product_id for anchor in anchors for one in snapshot.companions.get(anchor, ())}
+    best: dict[ProductId, RelatedProduct] = {}
+    for anchor in sorted(anchors):
+        for one in snapshot.untried.get(anchor, ()):
+            held = best.get(one.product_id)
+            if one.product_id not in known and (held is None or one.score > held.score):
+                best[one.product_id] = RelatedProduct(one.product_id, anchor, one.score, 0, None, is_untried=True)
+    # In the order of the anchors' rows: a dictionary keeps it, and sorting keeps the order of equals.
+    return tuple(sorted(best.values(), key=lambda one: -one.score))
 
 
 def _pairs_by_companion(

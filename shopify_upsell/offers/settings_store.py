@@ -1,4 +1,4 @@
-"""Table and queries of what a merchant sets for the whole shop beside caps and costs: languages, limits of health."""
+"""Table and queries of what a merchant sets beside caps and costs: languages, limits of health, how much to try."""
 
 import json
 from collections.abc import Iterable
@@ -10,6 +10,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from shopify_upsell.core import InvalidInput, ShopId, canonical_json
 from shopify_upsell.database import Base, UtcDateTime, dialect_insert
+from shopify_upsell.matrix.exploring import EXPLORATION_CAP_BASIS_POINTS
 from shopify_upsell.offers.health import DEFAULT_HEALTH_LIMITS, HealthLimits, check_limits
 
 DEFAULT_LOCALES = ("en",)
@@ -28,10 +29,14 @@ class ShopSettingRow(Base):
 
 @dataclass(frozen=True, slots=True)
 class ShopSettings:
-    """Settings of one shop. `locales`: languages in which a card must be complete before it goes live."""
+    """Settings of one shop. `locales`: languages in which a card must be complete before it goes live.
+
+    `exploration_basis_points`: largest share of showings that may try a pair without evidence; 0 tries none.
+    """
 
     locales: tuple[str, ...] = DEFAULT_LOCALES
     health: HealthLimits = DEFAULT_HEALTH_LIMITS
+    exploration_basis_points: int = EXPLORATION_CAP_BASIS_POINTS
 
 
 def read_settings_of(session: Session, shop_id: ShopId) -> ShopSettings:
@@ -40,17 +45,28 @@ def read_settings_of(session: Session, shop_id: ShopId) -> ShopSettings:
     if text is None:
         return ShopSettings()
     document = json.loads(text)
-    return ShopSettings(tuple(document["locales"]), HealthLimits(**document["health"]))
+    tried = document.get("exploration_basis_points", EXPLORATION_CAP_BASIS_POINTS)
+    return ShopSettings(tuple(document["locales"]), HealthLimits(**document["health"]), tried)
 
 
 def save_settings_of(session: Session, shop_id: ShopId, settings: ShopSettings, *, now: datetime) -> None:
     """Keep the merchant's settings. Raises: InvalidInput naming the field."""
     check_limits(settings.health)
     _check_locales(settings.locales)
-    document = {"locales": list(settings.locales), "health": asdict(settings.health)}
+    _check_exploration(settings.exploration_basis_points)
+    document = {
+        "locales": list(settings.locales),
+        "health": asdict(settings.health),
+        "exploration_basis_points": settings.exploration_basis_points,
+    }
     values = {"settings": canonical_json(document), "updated_at": now}
     insert = dialect_insert(session)(ShopSettingRow).values(shop_id=shop_id, **values)
     session.execute(insert.on_conflict_do_update(index_elements=["shop_id"], set_=values))
+
+
+def _check_exploration(basis_points: int) -> None:
+    if type(basis_points) is not int or not 0 <= basis_points <= EXPLORATION_CAP_BASIS_POINTS:
+        raise InvalidInput(f"exploration_basis_points: is 0 to {EXPLORATION_CAP_BASIS_POINTS}, and can only be lowered")
 
 
 def _check_locales(locales: Iterable[str]) -> None:

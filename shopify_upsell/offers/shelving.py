@@ -5,7 +5,7 @@ question that was asked lately. What concerns a person is never remembered here.
 """
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
@@ -30,11 +30,12 @@ from shopify_upsell.memory import ShortMemory
 from shopify_upsell.offers.acceptance_store import acceptance_for
 from shopify_upsell.offers.arms import patched
 from shopify_upsell.offers.costs import Costs
+from shopify_upsell.offers.discount_store import ShopDiscounts, discounts_in_force
 from shopify_upsell.offers.drawing import Drawn, draw
 from shopify_upsell.offers.experiment_store import running_experiments
 from shopify_upsell.offers.health import DEFAULT_HEALTH_LIMITS, HealthLimits
 from shopify_upsell.offers.kinds.registry import PERSONAL_KINDS
-from shopify_upsell.offers.offer import Offer
+from shopify_upsell.offers.offer import CROSS_SELL, Offer
 from shopify_upsell.offers.parts import Part, SharedParts, part_of
 from shopify_upsell.offers.pipeline import ENGINE_VERSION, arms_of, as_assigned
 from shopify_upsell.offers.settings_store import read_settings_of
@@ -69,6 +70,9 @@ MOST_QUESTIONS = 32
 MOST_TOLD = 10
 """Refused pairs kept for the explanation alone."""
 
+MOST_UNTRIED = 4
+"""Companions without evidence loaded for a question: one is shown at most, the others wait for stock and wishes."""
+
 SHORTLIST = 20
 """Companions loaded beyond what is in the cart: enough for stock and wishes to strike some, small enough to store."""
 
@@ -83,6 +87,8 @@ class Rulebook:
     costs: Costs
     experiments: tuple[RunningExperiment, ...]
     health_limits: HealthLimits
+    exploration_basis_points: int
+    discounts: ShopDiscounts
     written: dict[str, Part] = field(default_factory=dict, compare=False)
 
     def part(self, template: Snapshot) -> Part:
@@ -111,10 +117,11 @@ class Shelf:
         return any(offer.kind in PERSONAL_KINDS for offer in self.template.offers)
 
     def draw(self, snapshot: Snapshot) -> Drawn:
-        """What is proposed for the snapshot's question, made once for all who ask it in the same arms."""
+        """What is proposed for the snapshot's question, made once for all who ask it in the same arms and lot."""
         asked, assigned = snapshot.request, arms_of(snapshot)
         own = tuple(sorted(snapshot.owned.items())) if self.is_personal else ()
-        key = (asked.placement, asked.anchor_product_ids, asked.cart, asked.currency, own, assigned)
+        lot = snapshot.exploration
+        key = (asked.placement, asked.anchor_product_ids, asked.cart, asked.codes, asked.currency, own, assigned, lot)
         known = self.drawn.get(key)
         if known is None:
             known = draw(as_assigned(snapshot, assigned))
@@ -148,7 +155,7 @@ def shelf_for(
     known = memory.find(key, clock=clock) if memory is not None else None
     if known is not None:
         return known
-    rules = _rulebook(session, shop.shop_id)
+    rules = _rulebook(session, shop.shop_id, now)
     shelf = Shelf(_read(session, request, rules, now=now, shop=shop, holdout_basis_points=holdout_basis_points), rules)
     if memory is not None:
         memory.keep(key, shelf, clock=clock)
@@ -161,8 +168,10 @@ def _read(
     concerned = tuple(offer for offer in _in_every_arm(rules) if _concerns(offer, request))
     anchors = request.anchor_product_ids
     kind = NEXT if placement_kind_of(request) == LATER else WITH
-    evidence = _shortlisted(evidence_for(session, shop.shop_id, anchors, kind=kind), request)
-    offered = {*_companion_ids(evidence), *_listed_ids(concerned)}
+    tries = kind == WITH and rules.exploration_basis_points > 0 and any(map(_picks_by_itself, concerned))
+    evidence = _shortlisted(evidence_for(session, shop.shop_id, anchors, kind=kind, with_untried=tries), request)
+    untried = _likeliest(evidence, request) if tries else {}
+    offered = {*_companion_ids(evidence.companions), *_companion_ids(untried), *_listed_ids(concerned)}
     in_cart = {line.product_id for line in request.cart[:MOST_ANCHORS] if line.product_id is not None}
     products = ledger.products_by_id(
         session, shop.shop_id, sorted({*anchors, *offered, *in_cart, *_gifts(session, shop.shop_id, concerned)})
@@ -178,6 +187,7 @@ def _read(
         offers=rules.offers,
         matrix_version=evidence.version,
         companions=evidence.companions,
+        untried=untried,
         products={
             key: _catalog_product(product, health.get(key), supply.get(key)) for key, product in products.items()
         },
@@ -187,6 +197,8 @@ def _read(
         negative_edges=_negative_edges(words, offered, now),
         pins=tuple(sorted(pair for pair in pins_in_force(words) if pair[1] in offered)),
         costs=rules.costs,
+        discounts=rules.discounts.running,
+        knows_discounts=rules.discounts.are_known,
         experiments=rules.experiments,
         health_limits=rules.health_limits,
         caps=rules.caps,
@@ -227,12 +239,12 @@ def _gifts(session: Session, shop_id: ShopId, offers: Iterable[Offer]) -> set[Pr
     return set(_products_of(session, shop_id, variants).values()) if variants else set()
 
 
-def _rulebook(session: Session, shop_id: ShopId) -> Rulebook:
+def _rulebook(session: Session, shop_id: ShopId, now: datetime) -> Rulebook:
     memory: ShortMemory[ShopId, Rulebook] | None = _memory(session, shop_id, "rulebooks", MOST_SHELVES)
     clock = time.monotonic()
     known = memory.find(shop_id, clock=clock) if memory is not None else None
     if known is None:
-        rules = rules_of(session, shop_id)
+        rules, settings = rules_of(session, shop_id), read_settings_of(session, shop_id)
         lowered = tuple(
             ThrottledOffer(offer_id, state.level) for offer_id, state in sorted(rules.throttles.items()) if state.level
         )
@@ -242,7 +254,9 @@ def _rulebook(session: Session, shop_id: ShopId) -> Rulebook:
             throttles=lowered,
             costs=read_costs(session, shop_id),
             experiments=running_experiments(session, shop_id),
-            health_limits=read_settings_of(session, shop_id).health,
+            health_limits=settings.health,
+            exploration_basis_points=settings.exploration_basis_points,
+            discounts=discounts_in_force(session, shop_id, now=now),
         )
         if memory is not None:
             memory.keep(shop_id, known, clock=clock)
@@ -308,8 +322,24 @@ def _shortlisted(evidence: Evidence, request: OfferRequest) -> Evidence:
     return replace(evidence, companions=rows)
 
 
-def _companion_ids(evidence: Evidence) -> set[ProductId]:
-    return {one.product_id for row in evidence.companions.values() for one in row}
+def _picks_by_itself(offer: Offer) -> bool:
+    """Tell whether the offer may try a companion of which nothing is known."""
+    return offer.kind == CROSS_SELL and offer.companions is None
+
+
+def _likeliest(evidence: Evidence, request: OfferRequest) -> dict[ProductId, tuple[Companion, ...]]:
+    """A few companions without evidence over all anchors, none of them in the cart."""
+    held = {*request.anchor_product_ids, *(line.product_id for line in request.cart)}
+    rows = {anchor: evidence.untried.get(anchor, ()) for anchor in request.anchor_product_ids}
+    listed = (one for row in rows.values() for one in row if one.product_id not in held)
+    likeliest = sorted(listed, key=lambda one: -one.score)
+    kept = {*list(dict.fromkeys(one.product_id for one in likeliest))[:MOST_UNTRIED]}
+    found = {anchor: tuple(one for one in row if one.product_id in kept) for anchor, row in rows.items()}
+    return {anchor: row for anchor, row in found.items() if row}
+
+
+def _companion_ids(companions: Mapping[ProductId, tuple[Companion, ...]]) -> set[ProductId]:
+    return {one.product_id for row in companions.values() for one in row}
 
 
 def _listed_ids(offers: Iterable[Offer]) -> set[ProductId]:

@@ -20,6 +20,7 @@ from shopify_upsell.experiments.running import RunningExperiment
 from shopify_upsell.ledger.catalog import SellingPlan
 from shopify_upsell.ledger.owned import OwnedProduct, ProductHealth
 from shopify_upsell.matrix.companion import Companion
+from shopify_upsell.matrix.exploring import Exploration
 from shopify_upsell.matrix.said import PairWord
 from shopify_upsell.matrix.timed import TimingWord
 from shopify_upsell.money import Money
@@ -48,7 +49,7 @@ class OfferRequest:
     """A question from a surface: what to show at this placement. Every value is untrusted but bounded by its edge.
 
     Without anchors the products of the cart are the anchors. `reference_id` names a purchase being completed.
-    `page`, `path`: where on the storefront it is asked. `is_b2b` None: nobody said.
+    `page`, `path`: where on the storefront it is asked. `is_b2b` None: nobody said. `codes`: discount codes entered.
     """
 
     shop_id: ShopId
@@ -66,6 +67,7 @@ class OfferRequest:
     market: str | None = None
     country: str | None = None
     is_b2b: bool | None = None
+    codes: tuple[str, ...] = ()
 
     @property
     def surface(self) -> str:
@@ -178,7 +180,8 @@ class Snapshot:
     companions. `pins`: pairs (anchor, companion) that the merchant wants first. `courtesy`: what the shopper
     was shown under all their names. `owned`: what the customer has, of the products in question. `lost_race`: other
     pages of the shopper took the last of the budget while this one decided. `unit`: the name that the person is known
-    by in experiments, None for the best known of the request.
+    by in experiments, None for the best known of the request. `untried`: companions of the anchors without evidence.
+    `exploration`: whether the person's lot of the day allows to try one of them, None where there is nothing to try.
     """
 
     engine_version: str
@@ -211,6 +214,8 @@ class Snapshot:
     experiments: tuple[RunningExperiment, ...] = ()
     health_limits: HealthLimits = DEFAULT_HEALTH_LIMITS
     unit: str | None = None
+    untried: Mapping[ProductId, tuple[Companion, ...]] = field(default_factory=dict)
+    exploration: Exploration | None = None
 
     @property
     def placement_kind(self) -> str:

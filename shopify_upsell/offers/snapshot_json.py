@@ -28,7 +28,7 @@ RULEBOOK_FIELDS = (
 """What is the same for a whole shop until its merchant changes something."""
 
 SHELF_FIELDS = (
-    "matrix_version", "companions", "products", "negative_edges", "timing", "pins", "health", "acceptance",
+    "matrix_version", "companions", "untried", "products", "negative_edges", "timing", "pins", "health", "acceptance",
 )  # fmt: skip
 """What is the same for all who look at the same products until something is sold, priced or learned."""
 

@@ -3,6 +3,8 @@
 Pure. English is complete; another language falls back to it word by word. No text names a price or a deadline.
 """
 
+from shopify_upsell.matrix.exploring import COLD_START
+
 FALLBACK = "en"
 AFTER_PURCHASE = "post_purchase"
 
@@ -31,6 +33,9 @@ HEADLINES = {
     },
 }
 
+UNTRIED = {"en": {COLD_START: "Also in our shop"}, "de": {COLD_START: "Auch bei uns im Shop"}}
+"""Title of a card of which nothing is known yet: it may not claim that the two go together."""
+
 WHY = {
     "en": {
         "often_bought_together": "Often bought together",
@@ -43,6 +48,7 @@ WHY = {
         "closes_the_gap": "Takes your cart to free shipping",
         "gift_with_cart": "Comes with this cart",
         "picked_by_shop": "Picked by the shop",
+        COLD_START: "A suggestion that we are trying out",
     },
     "de": {
         "often_bought_together": "Oft zusammen gekauft",
@@ -55,6 +61,7 @@ WHY = {
         "closes_the_gap": "Damit ist der Versand kostenlos",
         "gift_with_cart": "Gehört zu diesem Warenkorb",
         "picked_by_shop": "Vom Shop ausgesucht",
+        COLD_START: "Ein Vorschlag, den wir ausprobieren",
     },
 }
 
@@ -78,8 +85,10 @@ FACTS = {
 """Two years: as far back as a decision looks at what somebody owns, so that the number is the whole truth of it."""
 
 
-def headline_of(kind: str, placement: str, locale: str | None) -> str:
-    """Title of a card. After a purchase it speaks of the order, for every kind."""
+def headline_of(kind: str, placement: str, locale: str | None, reason_code: str = "") -> str:
+    """Title of a card. After a purchase it speaks of the order, for every kind; of a try it claims nothing."""
+    if reason_code == COLD_START:
+        return _text(UNTRIED, COLD_START, locale)
     key = AFTER_PURCHASE if placement.startswith(AFTER_PURCHASE + "/") else kind
     return _text(HEADLINES, key, locale)
 

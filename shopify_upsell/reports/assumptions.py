@@ -38,8 +38,25 @@ COSTS = {
     "payment_fee": Assumption(
         "payment_fee",
         "payment fee",
-        f"A payment costs {ASSUMED_COSTS.fee_basis_points / 100:g} % and {ASSUMED_COSTS.fee_minor_units} minor units.",
+        f"As far as you have not stated it, a payment costs {ASSUMED_COSTS.fee_basis_points / 100:g} % and "
+        f"{ASSUMED_COSTS.fee_minor_units} minor units.",
         "List price of card payments on the platform's basic plan in the US.",
+        MARGINS,
+    ),
+    "shipping": Assumption(
+        "shipping",
+        "shipping",
+        "As far as you have not stated it, a further piece in a parcel costs nothing, and a parcel whose shipping an "
+        f"offer gave away {ASSUMED_COSTS.free_shipping_minor_units} minor units.",
+        "Our choice: state what a parcel costs you, and it counts instead.",
+        MARGINS,
+    ),
+    "returns": Assumption(
+        "returns",
+        "returns",
+        f"As far as you have not stated it, {ASSUMED_COSTS.goods_lost_basis_points / 100:g} % of what goods cost is "
+        "lost when they come back, and the work of a return costs nothing.",
+        "Our choice: a returned piece counts as lost until the merchant says otherwise.",
         MARGINS,
     ),
     "app": Assumption(

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 from shopify_upsell.core import ShopId, canonical_json
 from shopify_upsell.database import Base, OwnId, UtcDateTime
 
-WHATS = ("offer", "incident", "caps", "costs", "settings", "pair_word", "target")
+WHATS = ("offer", "incident", "caps", "costs", "settings", "pair_word", "target", "experiment")
 """Kinds of things that a merchant changes."""
 
 MOST_CHANGES = 200

@@ -26,6 +26,7 @@ from shopify_upsell.reports.measures import (
     WITHOUT_OFFER,
     ByMeasure,
 )
+from shopify_upsell.reports.watched import NOTHING_WATCHED, Watched
 
 ByArm = Mapping[str, ByMeasure]
 
@@ -43,8 +44,12 @@ GUARDED: Mapping[str, tuple[str, Metric]] = {
     "order_value_without_offer": (WITHOUT_OFFER, PER_DIVISOR),
     "single_item_revenue": (WITHOUT_OFFER, PER_UNIT),
     "repurchase_90_day_rate": (REPEAT, PER_DIVISOR),
+    "checkout_completion_rate": (REPEAT, DIVISORS_PER_UNIT),
 }
-"""Guardrails that we measure, and by what. The others need data that no webhook brings, and say so."""
+"""Guardrails that orders and dismissals show, and by which measure; `watched` counts the others.
+
+Who began a checkout is told by no webhook that we ask for; of everybody triggered, in both arms alike, we know who
+completed one, and a checkout that breaks shows there. Nothing is divided by what an arm may have changed."""
 
 NOT_MEASURED = "not_measured"
 
@@ -63,7 +68,10 @@ class RatioReport:
 
 @dataclass(frozen=True, slots=True)
 class GuardrailReport:
-    """One guardrail of one arm. Units: the metric's own, positive is harm; bounds None while nothing is known."""
+    """One guardrail of one arm. Units: the metric's own, positive is harm; bounds None while nothing is known.
+
+    `needs`: what it takes to measure it, where it is not measured.
+    """
 
     metric: str
     verdict: str
@@ -71,6 +79,7 @@ class GuardrailReport:
     harm: float | None = None
     at_least: float | None = None
     at_most: float | None = None
+    needs: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,16 +139,27 @@ def secondary_effects(plan: ExperimentPlan, arms: ByArm, arm: str) -> tuple[Seco
     return tuple(SecondaryEffect(one, adjusted.get(one.metric, 1.0) <= 0.10) for one in found)
 
 
-def guardrail_reports(plan: ExperimentPlan, arms: ByArm, arm: str) -> tuple[GuardrailReport, ...]:
+def guardrail_reports(
+    plan: ExperimentPlan, arms: ByArm, arm: str, watched: Watched = NOTHING_WATCHED
+) -> tuple[GuardrailReport, ...]:
     """Every guardrail of the plan's kind, one arm against control."""
-    return tuple(_guarded(rail, arms, arm, plan.n_max) for rail in plan.guardrails)
+    found = []
+    for rail in plan.guardrails:
+        if rail.metric in GUARDED:
+            measure, metric = GUARDED[rail.metric]
+            pair = [arms.get(name, {}).get(measure, NO_UNITS) for name in (arm, CONTROL)]
+        elif rail.metric in watched.needs:
+            needs = watched.needs[rail.metric]
+            found.append(GuardrailReport(rail.metric, NOT_MEASURED, rail.margin, needs=needs))
+            continue
+        else:
+            pair, metric = [watched.moments(rail.metric, name) for name in (arm, CONTROL)], PER_UNIT
+        found.append(_guarded(rail, metric, (pair[0], pair[1]), plan.n_max))
+    return tuple(found)
 
 
-def _guarded(rail: Guardrail, arms: ByArm, arm: str, expected_units: int) -> GuardrailReport:
-    if rail.metric not in GUARDED:
-        return GuardrailReport(rail.metric, NOT_MEASURED, rail.margin)
-    measure, metric = GUARDED[rail.metric]
-    treated, control = (arms.get(name, {}).get(measure, NO_UNITS) for name in (arm, CONTROL))
+def _guarded(rail: Guardrail, metric: Metric, arms: tuple[Moments, Moments], expected_units: int) -> GuardrailReport:
+    treated, control = arms
     pair = _mean_and_variance(treated, metric), _mean_and_variance(control, metric)
     if pair[0] is None or pair[1] is None:
         return GuardrailReport(rail.metric, NOT_ENOUGH_DATA, rail.margin)

@@ -29,6 +29,7 @@ from shopify_upsell.reports.experiment_numbers import (
 )
 from shopify_upsell.reports.incremental import Effect, Missing, plain, shortage
 from shopify_upsell.reports.judging import Standing, standing_of, verdicts, waiting_for
+from shopify_upsell.reports.remeasuring import BEING_MEASURED, measured_anew
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +91,10 @@ class ExperimentReport:
 
 def experiment_report(session: Session, shop_id: ShopId, experiment_id: int, *, now: datetime) -> ExperimentReport:
     """Report one experiment. Raises: NotFound."""
-    return _report(standing_of(session, shop_id, experiment_id, now=now), now)
+    found = _report(standing_of(session, shop_id, experiment_id, now=now), now)
+    if measured_anew(session, shop_id) is None:
+        return found
+    return replace(found, warnings=(*found.warnings, BEING_MEASURED))
 
 
 def experiment_reports(
@@ -177,7 +181,7 @@ def _judged(report: ArmReport, standing: Standing, verdict: Verdict, now: dateti
         sequential_p=against_control(p_by_arm)[name],
         effect=_last_effect(standing, name),
         secondary=secondary_effects(standing.experiment.plan, standing.arms, name),
-        guardrails=guardrail_reports(standing.experiment.plan, standing.arms, name),
+        guardrails=guardrail_reports(standing.experiment.plan, standing.arms, name, standing.watched),
     )
 
 

@@ -6,7 +6,7 @@ opening a page as often as one likes changes no chance of a false alarm.
 
 import logging
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -56,6 +56,7 @@ from shopify_upsell.reports.outcome_store import (
     records_in,
     surface_counts,
 )
+from shopify_upsell.reports.watched import Watched, watch, watched_from
 
 log = logging.getLogger(__name__)
 
@@ -71,6 +72,7 @@ class Standing:
     ratio: RatioReport
     crossed: int
     notes: Mapping[str, Any]
+    watched: Watched
 
     @property
     def treatments(self) -> tuple[str, ...]:
@@ -110,7 +112,12 @@ def judge_experiment(session: Session, shop_id: ShopId, experiment_id: int, *, n
         session, shop_id, experiment_id, is_waiting=bool(missing), now=now, reason=OUT_OF_STOCK if missing else ""
     )
     standing = standing_of(session, shop_id, experiment_id, now=now)
-    notes = dict(standing.notes) | {"ratio_peak": standing.ratio.log_bayes_factor, OUT_OF_STOCK: list(missing)}
+    standing = replace(standing, watched=_watched(session, shop_id, standing, now))
+    notes = dict(standing.notes) | {
+        "ratio_peak": standing.ratio.log_bayes_factor,
+        OUT_OF_STOCK: list(missing),
+        "watched": standing.watched.noted(),
+    }
     if not standing.is_blocked:
         notes = _with_looks(standing, notes, now)
     put_notes(session, shop_id, experiment_id, experiment.running.phase, notes)
@@ -138,6 +145,7 @@ def standing_of(session: Session, shop_id: ShopId, experiment_id: int, *, now: d
         ratio=ratio_report(shares, units, surfaces, peak=float(notes.get("ratio_peak", 0.0))),
         crossed=sum(one.crossed for one in totals.values()),
         notes=notes,
+        watched=watched_from(notes.get("watched", {})),
     )
 
 
@@ -165,7 +173,7 @@ def verdicts(standing: Standing) -> dict[str, Verdict]:
 
 def pausing_guardrails(standing: Standing, arm: str) -> tuple[str, ...]:
     """Guardrails that broke, now or before: an arm does not come back by itself."""
-    reports = guardrail_reports(standing.experiment.plan, standing.arms, arm)
+    reports = guardrail_reports(standing.experiment.plan, standing.arms, arm, standing.watched)
     broken = {one.metric for one in reports if one.verdict == PAUSE}
     return tuple(sorted(broken | set(standing.notes.get("broken", {}).get(arm, ()))))
 
@@ -227,10 +235,23 @@ def _out_of_stock(session: Session, shop_id: ShopId, experiment: Experiment) -> 
     return out_of_stock_arms(experiment.plan.kind, has_stock)
 
 
+def _watched(session: Session, shop_id: ShopId, standing: Standing, now: datetime) -> Watched:
+    """What orders do not show, of the same units that are compared."""
+    experiment = standing.experiment
+    units = {arm: next(iter(measures.values())).n for arm, measures in standing.arms.items() if measures}
+    until = _mature_until(experiment, now) if experiment.plan.kind == "time_window" else None
+    return watch(session, shop_id, experiment, units, until=until)
+
+
+def _mature_until(experiment: Experiment, now: datetime) -> datetime:
+    """Units first triggered before this moment have their measuring time behind them."""
+    return now - timedelta(days=experiment.plan.horizon_days) + timedelta(microseconds=1)
+
+
 def _mature_arms(session: Session, shop_id: ShopId, experiment: Experiment, now: datetime) -> ByArm:
     """Sums of the units whose measuring time is over: a short window may not win for being short."""
     days = experiment.plan.horizon_days
-    until = now - timedelta(days=days) + timedelta(microseconds=1)
+    until = _mature_until(experiment, now)
     arms: dict[str, list[Totals]] = {}
     for record in records_in(session, shop_id, experiment.experiment_id, experiment.running.phase, until=until):
         if is_mature(record.first_at, now, days):

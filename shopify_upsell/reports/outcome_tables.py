@@ -82,7 +82,11 @@ class ExposureMarkRow(Base):
 
 
 class OrderCostRow(Base):
-    """What one piece cost the shop when its order was first measured: later prices do not change old margins."""
+    """What one piece cost the shop when its order was first measured: later prices do not change old margins.
+
+    `is_assumed`: the catalogue had told nothing; `unit_cost` then says nothing, the share in force is taken. Variant 0:
+    lines without a variant.
+    """
 
     __tablename__ = "order_cost"
 

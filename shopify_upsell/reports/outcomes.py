@@ -1,7 +1,8 @@
 """What units amount to: measured anew whenever an order, a credit or an identity changes, by the difference.
 
-In: persons. Out: their totals in every experiment they are in. Totals are a function of exposures, names, ledger and
-credits as they are now, so it does not matter what came first or how often it came; a rebuild finds the same sums.
+In: persons. Out: their totals in every experiment they are in. Totals are a function of exposures, names, ledger,
+credits and the shop's costs as they are now, so it does not matter what came first or how often it came; a rebuild
+finds the same sums.
 """
 
 import logging
@@ -17,10 +18,11 @@ from shopify_upsell.attribution.tables import TouchpointRow
 from shopify_upsell.core import CustomerId, OrderId, ShopId
 from shopify_upsell.customers.subjects import customer_subject
 from shopify_upsell.experiments.layers import HOLDOUT_ID
-from shopify_upsell.jobs.queue import Job
+from shopify_upsell.jobs.queue import Job, subjects_of
 from shopify_upsell.ledger.tables import KNOWN_ORDER, OrderRow, batches
-from shopify_upsell.offers.costs import ASSUMED_COSTS, Costs
+from shopify_upsell.offers.costs import Costs
 from shopify_upsell.offers.experiment_store import experiments_in
+from shopify_upsell.offers.store import read_costs
 from shopify_upsell.offers.unit_store import (
     CART,
     CUSTOMER,
@@ -59,9 +61,9 @@ class _Person:
     dismissed_at: tuple[datetime, ...]
 
 
-def measure_order(session: Session, job: Job) -> None:
-    """Job: an order, or what is credited of it, changed; whoever placed it is measured again."""
-    measure_orders(session, job.shop_id, [OrderId(int(job.payload["subject_id"]))])
+def measure_changed(session: Session, jobs: Sequence[Job]) -> None:
+    """Jobs: orders, or what is credited of them, changed; whoever placed them is measured again."""
+    measure_orders(session, jobs[0].shop_id, [OrderId(number) for number in subjects_of(jobs)])
 
 
 def measure_orders(session: Session, shop_id: ShopId, order_ids: Collection[OrderId]) -> int:
@@ -90,10 +92,11 @@ def join_people(session: Session, shop_id: ShopId, sightings: Iterable[Sighting]
     return linked
 
 
-def measure_people(session: Session, shop_id: ShopId, person_ids: Collection[int], costs: Costs = ASSUMED_COSTS) -> int:
-    """Measure persons in every experiment they are in. Returns how many of their units changed."""
+def measure_people(session: Session, shop_id: ShopId, person_ids: Collection[int]) -> int:
+    """Measure persons in every experiment they are in, at the shop's costs. Returns how many of their units changed."""
     changed = 0
     wanted = sorted(set(person_ids))
+    costs = read_costs(session, shop_id)
     for start in range(0, len(wanted), PEOPLE_AT_ONCE):
         records = records_of_people(session, shop_id, wanted[start : start + PEOPLE_AT_ONCE])
         changes = _remeasured(session, shop_id, records, costs)
@@ -115,9 +118,10 @@ def measure_dismissed(session: Session, shop_id: ShopId, *, since: datetime) -> 
     return measure_people(session, shop_id, people_of(session, shop_id, names).values())
 
 
-def rebuild_outcomes(session: Session, shop_id: ShopId, costs: Costs = ASSUMED_COSTS) -> int:
+def rebuild_outcomes(session: Session, shop_id: ShopId) -> int:
     """Measure everybody and add up every arm from nothing, for repair. Returns the number of units."""
     hold_units(session, shop_id)
+    costs = read_costs(session, shop_id)
     clear_sums(session, shop_id)
     row = ExperimentUnitRow
     keys = select(row.experiment_id, row.phase).where(row.shop_id == shop_id).distinct()

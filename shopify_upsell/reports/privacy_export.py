@@ -20,6 +20,7 @@ from shopify_upsell.customers.store import suppressions_of
 from shopify_upsell.customers.subjects import customer_subject
 from shopify_upsell.jobs.queue import Job
 from shopify_upsell.ledger.store import BookedLine, BookedOrder, booked_orders, order_ids_of_customer
+from shopify_upsell.sends.store import sends_of
 from shopify_upsell.shops.store import complete_privacy_request
 
 
@@ -65,6 +66,7 @@ def customer_export(
             {"product_id": gid("Product", wish.product_id), "reason": wish.reason, "until": wish.until}
             for wish in suppressions_of(session, shop_id, [customer_subject(customer_id)], now=now)
         ],
+        "planned_sends": [asdict(one) for one in sends_of(session, shop_id, customer_id)],
         **_personal(session, shop_id, customer_subject(customer_id), now),
     }
 

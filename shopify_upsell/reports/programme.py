@@ -25,7 +25,7 @@ from shopify_upsell.experiments.layers import (
     quarter_of,
 )
 from shopify_upsell.experiments.moments import NO_UNITS
-from shopify_upsell.offers.costs import Costs
+from shopify_upsell.offers.store import read_costs
 from shopify_upsell.reports.experiment_numbers import RatioReport, ratio_report
 from shopify_upsell.reports.incremental import (
     Claim,
@@ -47,17 +47,21 @@ from shopify_upsell.reports.outcome_store import (
     surface_counts,
 )
 from shopify_upsell.reports.outcomes import quarter_end
+from shopify_upsell.reports.remeasuring import BEING_MEASURED, measured_anew
 from shopify_upsell.reports.retention import Retention, Watched, retention
+from shopify_upsell.reports.worth import has_assumed_goods
 from shopify_upsell.shops.store import get_shop
 
-ASSUMPTIONS = MappingProxyType(
+ASSUMPTIONS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
-        "cost": "goods_basis_points",
-        "payment_fee": "fee_basis_points",
-        "app": "app_basis_points",
+        "cost": ("goods_basis_points",),
+        "payment_fee": ("fee_basis_points", "fee_minor_units"),
+        "shipping": ("extra_shipping_minor_units", "free_shipping_minor_units"),
+        "returns": ("goods_lost_basis_points", "handling_minor_units"),
+        "app": ("app_basis_points",),
     }
 )
-"""Parts of a margin that rest on an assumption, by the cost that a merchant may state instead."""
+"""Parts of a margin that rest on an assumption, by the costs that a merchant may state instead: all of them."""
 
 NO_HOLDOUT, NOT_ENOUGH, BLOCKED = "no_holdout", "not_enough_data", "blocked_sample_ratio"
 HELPS, HURTS, NO_EFFECT = "helps", "hurts", "no_measurable_effect"
@@ -115,19 +119,19 @@ def programme_report(
     now: datetime,
     holdout_basis_points: int,
     quarter: int | None = None,
-    costs: Costs | None = None,
 ) -> ProgrammeReport:
     """Report a quarter, by default the present one. `holdout_basis_points`: the share that was to be held out."""
     number = quarter_of(now) if quarter is None else quarter
     arms = arm_totals(session, shop_id, HOLDOUT_ID, number)
-    base = _empty(number, get_shop(session, shop_id).currency, arms, _assumed(costs))
+    base = _empty(number, get_shop(session, shop_id).currency, arms, assumed_parts(session, shop_id))
+    base["warnings"] = () if measured_anew(session, shop_id) is None else (BEING_MEASURED,)
     if HOLDOUT not in arms or not holdout_basis_points:
         return _said(base, NO_HOLDOUT if OPEN in arms else NOT_ENOUGH)
     shares = {HOLDOUT: holdout_basis_points / ALL_BASIS_POINTS, OPEN: 1 - holdout_basis_points / ALL_BASIS_POINTS}
     surfaces = surface_counts(session, shop_id, HOLDOUT_ID, number)
     base["ratio"] = ratio_report(shares, base["units"], surfaces)
     base["critical"] = _critical(sum(base["units"].values()), _expected_units(session, shop_id, number))
-    base["warnings"] = _warnings(arms)
+    base["warnings"] += _warnings(arms)
     if base["ratio"].is_alarmed:
         return _said(base, BLOCKED)
     until = min(now, quarter_end(number))
@@ -221,9 +225,13 @@ def _sum(arms: Mapping[str, ArmTotals], measure: str) -> int:
     return arms[OPEN].moments[measure].total("d") if OPEN in arms else 0
 
 
-def _assumed(costs: Costs | None) -> tuple[str, ...]:
-    known = costs.known if costs is not None else ()
-    return tuple(part for part, cost in ASSUMPTIONS.items() if cost not in known)
+def assumed_parts(session: Session, shop_id: ShopId) -> tuple[str, ...]:
+    """Parts of the shop's measured margins that neither its merchant nor the catalogue told."""
+    known = set(read_costs(session, shop_id).known)
+    parts = [part for part, costs in ASSUMPTIONS.items() if not known.issuperset(costs)]
+    if "cost" in parts and not has_assumed_goods(session, shop_id):
+        parts.remove("cost")
+    return tuple(parts)
 
 
 def _empty(

@@ -230,7 +230,7 @@ def _add_variant(offer: ChosenOffer, item: OfferItem) -> dict[str, object]:
     discount = changeset_discount(offer, _taken_off_by(offer))
     if discount is not None:
         value_type, value = discount
-        title = headline_of(offer.kind, PLACEMENTS[0], "en")
+        title = headline_of(offer.kind, PLACEMENTS[0], "en", offer.reason_code)
         change["discount"] = {"value": _json_number(value), "valueType": value_type, "title": title}
     return change
 

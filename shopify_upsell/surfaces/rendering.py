@@ -37,7 +37,7 @@ class OfferRenderer:
         return {
             "offer_id": str(offer.offer_id),
             "kind": offer.kind,
-            "headline": headline_of(offer.kind, self._decision.placement, self._locale),
+            "headline": headline_of(offer.kind, self._decision.placement, self._locale, offer.reason_code),
             "why": self._why(offer),
             "benefits": list(offer.benefits),
             "greeting": self._greeting(),

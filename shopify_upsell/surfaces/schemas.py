@@ -7,6 +7,7 @@ from marshmallow import EXCLUDE, RAISE, Schema, ValidationError, fields, post_lo
 
 from shopify_upsell.attribution.store import TOUCHPOINT_KINDS
 from shopify_upsell.core import InvalidInput, VariantId, parse_gid
+from shopify_upsell.offers.snapshot import CartLine
 
 MOST_CART_LINES = 100
 SNOOZE_DAYS = (7, 30, 90)
@@ -37,7 +38,8 @@ class OffersQuery(Schema):
 
     placement = fields.String(required=True)
     product = GidField("Product", load_default=None)
-    cart = fields.String(load_default="", validate=validate.Length(max=4000))
+    cart = fields.String(load_default="", validate=validate.Length(max=6000))
+    codes = fields.String(load_default="", validate=validate.Length(max=1000))
     cart_token = fields.String(load_default=None, validate=validate.Length(max=200))
     visitor = fields.String(load_default=None, validate=validate.Regexp(_VISITOR))
     locale = fields.String(load_default="en", validate=validate.Length(max=12))
@@ -56,8 +58,9 @@ class OffersQuery(Schema):
 
     @post_load
     def read_cart(self, data: dict[str, Any], **_options: Any) -> dict[str, Any]:
-        """Read `variant:quantity` pairs, and the cart's token without its key."""
+        """Read the cart's lines and codes, and its token without its key."""
         data["cart"] = cart_lines(data["cart"])
+        data["codes"] = tuple(dict.fromkeys(code for code in data["codes"].split(",") if code.strip()))
         token = (data["cart_token"] or "").split("?")[0]
         data["cart_token"] = token if _TOKEN.fullmatch(token) else None
         return data
@@ -167,15 +170,19 @@ class SignAnswer(Schema):
     token = fields.String(required=True)
 
 
-def cart_lines(text: str) -> tuple[tuple[VariantId, int], ...]:
-    """Read `variant:quantity,variant:quantity`. Raises: ValidationError."""
-    pairs = [pair for pair in text.split(",") if pair]
-    if len(pairs) > MOST_CART_LINES:
+def cart_lines(text: str) -> tuple[CartLine, ...]:
+    """Read `variant:quantity` and, for a line on a selling plan, `variant:quantity:plan`, separated by commas.
+
+    Raises: ValidationError.
+    """
+    parts = [part for part in text.split(",") if part]
+    if len(parts) > MOST_CART_LINES:
         raise ValidationError("too many cart lines", "cart")
     found = []
-    for pair in pairs:
-        match = re.fullmatch(r"([0-9]{1,18}):([0-9]{1,6})", pair)
+    for part in parts:
+        match = re.fullmatch(r"([0-9]{1,18}):([0-9]{1,6})(?::([0-9]{1,18}))?", part)
         if match is None:
-            raise ValidationError("expected variant:quantity pairs", "cart")
-        found.append((VariantId(int(match.group(1))), int(match.group(2))))
+            raise ValidationError("expected variant:quantity or variant:quantity:plan", "cart")
+        variant_id, quantity, plan = match.groups()
+        found.append(CartLine(VariantId(int(variant_id)), None, int(quantity), int(plan) if plan else None))
     return tuple(found)

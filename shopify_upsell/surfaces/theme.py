@@ -19,7 +19,7 @@ from shopify_upsell.errors import answer_http_error
 from shopify_upsell.gateway.verify import ProxyProof, verify_app_proxy
 from shopify_upsell.limits import network_of
 from shopify_upsell.metrics import DECISION_SECONDS, DECISIONS
-from shopify_upsell.offers.candidate import CartLine, Decision
+from shopify_upsell.offers.candidate import Decision
 from shopify_upsell.offers.snapshot import OfferRequest
 from shopify_upsell.shops.store import find_shop
 from shopify_upsell.surfaces.deciding import decide_and_keep
@@ -34,7 +34,7 @@ PLACEMENTS = ("theme/product_page", "theme/cart")
 PARAMETERS = frozenset(
     {
         "placement", "product", "cart", "cart_token", "visitor", "locale", "currency", "limit", "page", "path",
-        "market", "country", "business",
+        "market", "country", "business", "codes",
     }
 )  # fmt: skip
 
@@ -117,7 +117,7 @@ def _request(shop_id: ShopId, proof: ProxyProof, query: dict[str, Any]) -> Offer
         shop_id=shop_id,
         placement=query["placement"],
         anchor_product_ids=(product,) if product is not None else (),
-        cart=tuple(CartLine(variant_id, None, quantity) for variant_id, quantity in query["cart"]),
+        cart=query["cart"],
         customer_id=proof.customer_id,
         visitor_id=query["visitor"],
         cart_token=query["cart_token"],
@@ -129,6 +129,7 @@ def _request(shop_id: ShopId, proof: ProxyProof, query: dict[str, Any]) -> Offer
         market=query["market"],
         country=query["country"],
         is_b2b=query["business"],
+        codes=query["codes"],
     )
 
 

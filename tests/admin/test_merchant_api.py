@@ -214,7 +214,8 @@ def test_costs_that_are_stated_are_known_and_the_others_stay_assumed(merchant, d
 
 def test_languages_and_limits_of_health_are_set_and_logged(merchant, stranger, database):
     before = merchant.get("/settings/shop")
-    wanted = {"locales": ["en", "de"], "health": before["health"] | {"most_refunded_basis_points": 800}}
+    health = before["health"] | {"most_refunded_basis_points": 800}
+    wanted = {"locales": ["en", "de"], "health": health, "exploration_basis_points": 500}
 
     assert merchant("PUT", "/settings/shop", wanted).get_json() == wanted
     assert merchant.get("/settings/shop") == wanted

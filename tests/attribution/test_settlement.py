@@ -90,8 +90,8 @@ def test_the_job_settles_the_order_it_is_about(session, shop_id):
     place(session, shop_id, 1, [a_line()])
     job = Job(1, shop_id, "settle_order", {"subject_id": 1}, 1, "t", NOW)
 
-    first = Settlement(KEYRING).settle(session, job)
-    again = Settlement(KEYRING).settle(session, job)
+    first = Settlement(KEYRING).settle(session, [job])
+    again = Settlement(KEYRING).settle(session, [job])
 
     assert [(one.name, one.subject_id) for one in first] == [("order_settled", 1)]
     assert list(again) == []

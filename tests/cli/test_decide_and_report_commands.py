@@ -74,7 +74,7 @@ def test_a_shop_that_has_nothing_to_offer_says_so(command):
 @pytest.mark.parametrize(
     "words",
     [
-        ["--cart", "x"], ["--cart", "1:"], ["--cart", "1:1:1"], ["--cart", "²"], ["--cart", "-1:1"],
+        ["--cart", "x"], ["--cart", "1:"], ["--cart", "1:1:1:1"], ["--cart", "²"], ["--cart", "-1:1"],
         ["--limit", "0"], ["--limit", "7"], ["--product", "x"], ["--product", str(2**63)], ["--customer", "-1"],
         ["--visitor", "no spaces please"],
     ],

@@ -34,7 +34,7 @@ def application(database, tmp_path, monkeypatch):
     listeners = joined.LISTENERS["order_recorded"]
     monkeypatch.setitem(joined.LISTENERS, "order_recorded", tuple(dict.fromkeys((*listeners, "update_signals"))))
     known = joined.job_handlers
-    own = {"update_signals": Handler(inside=update_signals)}
+    own = {"update_signals": Handler(together=update_signals)}
     monkeypatch.setattr(joined, "job_handlers", lambda parts: known(parts) | own)
     with database.write() as session:
         add_shop(session)

@@ -59,6 +59,25 @@ describe('showing offers', () => {
     });
   });
 
+  test('tells which lines are on a selling plan, and the codes that were entered', async () => {
+    const plan = (id) => ({ selling_plan_allocation: { selling_plan: { id } } });
+    const items = [
+      { variant_id: 91, quantity: 2 },
+      { variant_id: 91, quantity: 1, ...plan(7001) },
+      { variant_id: 92, quantity: 1, selling_plan_allocation: {} },
+    ];
+    const discount_codes = [
+      { code: 'WALK10', applicable: true },
+      { code: 'old', applicable: false },
+    ];
+    shop.answer('cart.js', { items, discount_codes });
+    await shop.visit();
+
+    const { query } = shop.called('offers')[0];
+    expect(query.get('cart')).toBe('91:2,91:1:7001,92:1:0');
+    expect(query.get('codes')).toBe('WALK10,old');
+  });
+
   test('asks on the cart page without a product', async () => {
     await shop.visit({ pageType: 'cart' });
 

@@ -25,7 +25,7 @@ def schema() -> GraphQLSchema:
 
 
 def test_there_are_the_operations_we_know_of() -> None:
-    assert NAMES == ["boot", "order_changeset", "orders_updated", "products"]
+    assert NAMES == ["boot", "discounts", "order_changeset", "orders_updated", "products"]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -61,7 +61,7 @@ def test_no_operation_asks_for_who_a_person_is(word: str, schema: GraphQLSchema)
 
 
 def test_operations_need_these_scopes() -> None:
-    assert operation_scopes() == {"read_customers", "read_orders", "read_products"}
+    assert operation_scopes() == {"read_customers", "read_discounts", "read_orders", "read_products"}
 
 
 def test_of_alternative_scopes_one_that_is_needed_anyway_is_enough() -> None:

@@ -20,7 +20,7 @@ from shopify_upsell.ledger.store import baskets
 from shopify_upsell.ledger.tables import OrderLineRow, OrderRow
 from shopify_upsell.matrix.recording import (
     Counts,
-    count_order,
+    count_changed,
     count_orders,
     counted_order_ids,
     counts_of,
@@ -85,9 +85,9 @@ def test_counts_equal_a_rebuild_after_any_history_in_any_order(session, history,
             waiting += [one.subject_id for one in announced if one.name == "order_recorded"] * chance.randrange(1, 3)
             chance.shuffle(waiting)
             while waiting and chance.random() < 0.5:
-                count_order(session, a_job(shop_id, waiting.pop()))
+                count_changed(session, [a_job(shop_id, waiting.pop())])
         for order_id in waiting:
-            count_order(session, a_job(shop_id, order_id))
+            count_changed(session, [a_job(shop_id, order_id)])
         kept = all_rows(session, shop_id)
         held = {basket.order_id for basket in baskets(session, shop_id)}
         assert counted_order_ids(session, shop_id) == held
@@ -200,7 +200,7 @@ def work(database, shop_id, order_ids, errors):
             try:
                 with database.write() as session:
                     bind_shop(session, shop_id)
-                    count_order(session, a_job(shop_id, order_id))
+                    count_changed(session, [a_job(shop_id, order_id)])
                 break
             except (OperationalError, TimeoutError) as busy:
                 last = busy

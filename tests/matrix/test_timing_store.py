@@ -2,9 +2,10 @@
 
 from datetime import timedelta
 
+import pytest
 from builders_database import NOW as TODAY
 from builders_database import add_shop
-from sqlalchemy import event
+from sqlalchemy import delete, event
 
 from shopify_upsell.core import ProductId
 from shopify_upsell.database import bind_shop
@@ -82,10 +83,12 @@ def test_a_second_look_asks_the_database_nothing_and_a_new_build_is_seen_at_once
         assert timing_for(session, shop_id, [SERUM]) == {ASSUMED_WORD.pair: ASSUMED_WORD}
 
 
-def test_a_row_of_an_older_build_is_not_served(session, shop_id):
-    a_build(session, shop_id, LEARNED)
+@pytest.mark.parametrize(("row_version", "is_served"), [(1, True), (2, True), (3, False)])
+def test_words_outlive_freshened_rows_and_are_never_of_a_build_to_come(session, shop_id, row_version, is_served):
+    a_build(session, shop_id, LEARNED, version=row_version)
+    session.execute(delete(MatrixBuildRow))
     session.add(MatrixBuildRow(shop_id=shop_id, version=2, learned_at=TODAY, order_count=1, product_count=1,
                                pair_count=1))  # fmt: skip
     session.flush()
 
-    assert timing_for(session, shop_id, [SERUM]) == {}
+    assert (timing_for(session, shop_id, [SERUM]) != {}) is is_served

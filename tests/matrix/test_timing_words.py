@@ -9,9 +9,10 @@ from shopify_upsell.ledger.delivered import OrderDelivery, UsualDelivery
 from shopify_upsell.matrix import OrderLines, learn
 from shopify_upsell.matrix.arrivals import arrivals
 from shopify_upsell.matrix.companion import Companion
+from shopify_upsell.matrix.curves import best_windows, shares
 from shopify_upsell.matrix.products import products_from_table
 from shopify_upsell.matrix.timed import ACCESSORY, COMPLEMENT, CONSUMABLE, PRIOR_TIME, REFILL
-from shopify_upsell.matrix.timing_words import _shares, _windows, timing_words
+from shopify_upsell.matrix.timing_words import timing_words
 
 
 def served(*pairs):
@@ -99,22 +100,38 @@ def test_what_the_companion_is_decides_what_is_assumed():
     assert [word.window for word in words] == [(20, 90), (0, 270), (0, 270), (7, 270)]
 
 
+def best_run(share, ratio):
+    """Try every run of windows: the shortest that holds 80 % of the excess, of those the fullest, then the earliest."""
+    edges = (0, 4, 8, 15, 31, 61, 91, 151, 271)
+    excess = [max(part - part / norm, 0.0) for part, norm in zip(share, ratio, strict=True)]
+    if sum(excess) <= 0:
+        excess = list(share)
+    held = {
+        (first, last): sum(excess[first : last + 1])
+        for first in range(8)
+        for last in range(first, 8)
+        if sum(excess[first : last + 1]) >= 0.8 * sum(excess) - 1e-12
+    }
+    first, last = min(held, key=lambda run: (edges[run[1] + 1] - edges[run[0]], -held[run], run))
+    return edges[first], edges[last + 1] - 1
+
+
 @pytest.mark.parametrize("seed", range(5))
 def test_windows_of_all_pairs_at_once_are_those_of_one_by_one(seed):
-    from shopify_upsell.matrix.timing import best_window, hazard_share
+    from shopify_upsell.matrix.timing import hazard_share
 
     random = np.random.default_rng(seed)
     hazard = random.uniform(0, 0.1, (50, 8))
     ratio = random.choice([0.2, 1.0, 3.0], (50, 8))
     ratio[0] = 1.0
-    share = _shares(hazard)
+    share = shares(hazard)
 
-    first, last = _windows(share, ratio)
+    first, last = best_windows(share, ratio)
 
     edges = (0, 4, 8, 15, 31, 61, 91, 151, 271)
     for row in range(50):
         assert np.allclose(share[row], hazard_share(hazard[row]))
-        assert (edges[first[row]], edges[last[row] + 1] - 1) == best_window(hazard_share(hazard[row]), ratio[row])
+        assert (edges[first[row]], edges[last[row] + 1] - 1) == best_run(share[row], ratio[row])
 
 
 def test_arrivals_are_known_or_estimated_by_the_rule_that_judges_offers():

@@ -114,6 +114,7 @@ ASSUMED = "cost+payment_fee+refunds+returns+shipping+tax"
 
 BREAKS = [
     # code, candidate, snapshot, product of the rejection, detail
+    ("not_explored", a_candidate(reason_code="cold_start", evidence=()), a_snapshot(), SOCKS, {"propensity": 0.0}),
     ("bundle_component_missing", replace(BUNDLE, items=BUNDLE.items[:1]), a_snapshot(), BOOTS, {}),
     ("bundle_component_missing", a_candidate(BOOTS, 99, offer=an_offer(kind="bundle")), a_snapshot(), 99, None),
     ("product_not_active", a_candidate(), socks(status="DRAFT"), SOCKS, {"status": "draft"}),
@@ -236,11 +237,12 @@ def test_only_the_first_broken_rule_is_told():
     assert eligibility.refusal(a_candidate(), snapshot).code == "product_not_active"
 
 
-def test_stock_is_asked_last_so_that_out_of_stock_means_that_all_else_passed():
-    stock = {"requires_components", "out_of_stock", "too_few_in_stock"}
+def test_stock_is_asked_last_but_for_the_lot_so_that_out_of_stock_means_that_all_else_passed():
+    last = {"requires_components", "out_of_stock", "too_few_in_stock", "not_explored"}
 
-    assert {rule.__name__ for rule in eligibility.LAST_RULES} == stock
-    assert eligibility.RULES[-len(stock) :] == eligibility.LAST_RULES
+    assert {rule.__name__ for rule in eligibility.LAST_RULES} == last
+    assert eligibility.RULES[-len(last) :] == eligibility.LAST_RULES
+    assert eligibility.RULES[-1] is eligibility.not_explored
     assert len(set(eligibility.RULES)) == len(eligibility.RULES)
 
 

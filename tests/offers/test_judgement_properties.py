@@ -37,7 +37,7 @@ REPLAYED_OF = 20
 
 NEVER_IN_A_WORLD = {
     "no_anchor", "bundle_component_missing", "quiet_cancel", "quiet_payment", "quiet_policy", "quiet_accessibility",
-    "quiet_order_tracking", "cap_shop_day", "budget_taken",
+    "quiet_order_tracking", "cap_shop_day", "budget_taken", "not_explored",
 }  # fmt: skip
 """Codes that random worlds do not reach; each has cases in the tests of its rule."""
 

@@ -57,7 +57,7 @@ def test_a_planted_lift_is_covered_and_what_was_caused_stands_beside_what_is_cla
     assert claimed.kappa_low < 1 < claimed.kappa_high
     assert claimed.claimed_over_caused_low < 1 < claimed.claimed_over_caused_high
     assert report.attach_rate == pytest.approx(0.6, abs=0.06)
-    assert report.assumed == ("cost", "payment_fee", "app")
+    assert report.assumed == ("cost", "payment_fee", "shipping", "returns", "app")
 
 
 def test_a_programme_that_changes_nothing_reads_no_measurable_effect_while_much_is_attributed_to_it(session, shop_id):

@@ -25,12 +25,14 @@ from sqlalchemy import select, update
 
 from shopify_upsell.attribution.token import OfferClaim, TokenRefusal, read_token
 from shopify_upsell.database import bind_shop
+from shopify_upsell.ledger.catalog import SellingPlan, plans_to_json
 from shopify_upsell.ledger.tables import ProductRow
 from shopify_upsell.matrix.upkeep import learn_shop
 from shopify_upsell.money import Money
 from shopify_upsell.offers.decisions import DecisionRow
 from shopify_upsell.offers.offer import OfferDraft
 from shopify_upsell.offers.setup import create_default_offers
+from shopify_upsell.offers.store import save_offer
 from shopify_upsell.shops.store import ShopRow
 
 VISITOR = a_visitor(held_out=False)
@@ -102,6 +104,34 @@ def test_the_decision_is_stored_with_what_it_was_made_from(application):
     line = {"variant_id": variant_id_of(LACES), "product_id": LACES, "quantity": 3, "selling_plan_id": None}
     assert request["cart"] == [line]
     assert request["cart_token"] == "abc"
+
+
+def test_lines_on_a_selling_plan_and_codes_are_part_of_the_question_and_the_old_form_still_is(application):
+    laces = variant_id_of(LACES)
+    ask_theme(application, visitor=VISITOR, cart=f"{laces}:3,{laces}:1:7001,{laces}:2:0", codes="WALK10,a b,WALK10")
+
+    request = inputs_of(decisions(application)[0])["request"]
+    lines = [(line["quantity"], line["selling_plan_id"]) for line in request["cart"]]
+    assert lines == [(3, None), (1, 7001), (2, 0)]
+    assert request["codes"] == ["WALK10", "a b"]
+
+
+def test_a_line_that_is_on_a_plan_already_is_not_offered_one(application):
+    plan = SellingPlan(7001, "Every month", "subscribe", 0)
+    with parts_of(application).database.write() as session:
+        shop_id = session.scalars(select(ShopRow.shop_id).where(ShopRow.domain == ONE)).one()
+        bind_shop(session, shop_id)
+        add_products(session, shop_id, a_product(50))
+        session.execute(
+            update(ProductRow).where(ProductRow.product_id == 50).values(selling_plans=plans_to_json((plan,)))
+        )
+        save_offer(session, shop_id, OfferDraft("subscribe", "Regularly", ("theme/cart",)), now=NOW)
+    asked = {"placement": "theme/cart", "product": "", "visitor": VISITOR}
+
+    once = ask_theme(application, cart=f"{variant_id_of(50)}:1", **asked).get_json()["offers"]
+    on_plan = ask_theme(application, cart=f"{variant_id_of(50)}:1:7001", **asked).get_json()["offers"]
+
+    assert ([offer["kind"] for offer in once], on_plan) == (["subscribe"], [])
 
 
 def test_the_token_of_an_item_claims_what_was_decided_and_no_other_shop_can_read_it(application):
@@ -269,7 +299,7 @@ def test_a_product_taken_out_of_the_online_store_is_no_longer_offered(applicatio
         {"product": "-1"}, {"cart": "1"}, {"cart": "a:b"}, {"cart": "1:1;2:1"}, {"cart": ",".join(["1:1"] * 101)},
         {"cart": "1:" + "9" * 7}, {"visitor": "short"}, {"visitor": "x" * 65}, {"visitor": "with space"},
         {"currency": "DOLLAR"}, {"limit": "0"}, {"limit": "7"}, {"limit": "many"}, {"locale": "x" * 13},
-        {"cart_token": "x" * 201},
+        {"cart_token": "x" * 201}, {"cart": "1:1:"}, {"cart": "1:1:x"}, {"cart": "1:1:2:3"}, {"codes": "x" * 1001},
     ],
 )  # fmt: skip
 def test_a_query_that_cannot_be_used_is_answered_with_no_offers_and_decides_nothing(application, wanted):

@@ -65,12 +65,18 @@ class Caller:
         return Launch(self.shop_id, self.now, self.holdout_basis_points)
 
 
-def guard(blueprint: Blueprint, services: MerchantServices) -> None:
-    """Let nobody in without proof, keep nothing in caches, and say what is wrong by field."""
+def guard(
+    blueprint: Blueprint, services: MerchantServices, *, prove: Callable[[MerchantServices], Caller] | None = None
+) -> None:
+    """Let nobody in without proof, keep nothing in caches, and say what is wrong by field.
+
+    `prove`: who calls, where others than the shop's staff may.
+    """
+    prove_caller = prove or staff_caller
 
     @blueprint.before_request
-    def prove() -> None:
-        g.caller = _caller(services)
+    def proven() -> None:
+        g.caller = prove_caller(services)
 
     @blueprint.after_request
     def never_cached(response: Response) -> Response:
@@ -121,7 +127,8 @@ def note(
     log_change(session, caller().shop_id, caller().editor, (what, subject), before=before, after=after)
 
 
-def _caller(services: MerchantServices) -> Caller:
+def staff_caller(services: MerchantServices) -> Caller:
+    """A person of the shop's staff, by the ID token of the embedded admin. Raises: ProofRefused."""
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     if scheme != "Bearer" or not token:
         raise ProofRefused("an ID token is required")

@@ -2,12 +2,25 @@
 
 from flask_smorest import Blueprint
 
-from shopify_upsell.admin.api import actions, customers, decisions, incidents, offers, reports, settings, targets, words
+from shopify_upsell.admin.api import (
+    actions,
+    customers,
+    decisions,
+    experiments,
+    incidents,
+    offers,
+    reports,
+    sends,
+    settings,
+    targets,
+    words,
+)
 from shopify_upsell.admin.api.proof import PREFIX, MerchantServices, guard
 
 PARTS = (
     offers.add_routes,
     incidents.add_routes,
+    experiments.add_routes,
     decisions.add_routes,
     settings.add_routes,
     customers.add_routes,
@@ -15,6 +28,7 @@ PARTS = (
     targets.add_routes,
     actions.add_routes,
     reports.add_routes,
+    sends.add_routes,
 )
 
 

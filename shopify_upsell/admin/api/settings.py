@@ -6,6 +6,7 @@ from typing import Any
 from flask_smorest import Blueprint
 from marshmallow import Schema, validate
 from marshmallow import fields as schema_fields
+from sqlalchemy.orm import Session
 
 from shopify_upsell.admin.api.offer_schemas import Strict, whole
 from shopify_upsell.admin.api.proof import MerchantServices, caller, note, reading, writing
@@ -15,6 +16,7 @@ from shopify_upsell.offers.costs import Costs
 from shopify_upsell.offers.health import HealthLimits
 from shopify_upsell.offers.settings_store import ShopSettings, read_settings_of, save_settings_of
 from shopify_upsell.offers.store import read_costs, save_costs
+from shopify_upsell.reports.remeasuring import ask_to_measure_anew, measured_anew
 
 COST_FIELDS = tuple(one.name for one in fields(Costs) if one.name != "known")
 
@@ -53,10 +55,18 @@ class CostJson(Schema):
     is_assumed = schema_fields.Boolean()
 
 
+class WalkJson(Schema):
+    """Past orders are being measured at these costs. Units: shoppers."""
+
+    done = schema_fields.Integer()
+    of = schema_fields.Integer()
+
+
 class CostsJson(Schema):
-    """Every cost of the shop."""
+    """Every cost of the shop. `measuring`: null once all margins in reports are by these costs."""
 
     costs = schema_fields.List(schema_fields.Nested(CostJson))
+    measuring = schema_fields.Nested(WalkJson, allow_none=True)
 
 
 class HealthBody(Strict):
@@ -69,10 +79,14 @@ class HealthBody(Strict):
 
 
 class SettingsBody(Strict):
-    """Languages that a card must speak before it goes live, and limits of health."""
+    """Languages that a card must speak before it goes live, limits of health, and how much may be tried.
+
+    Without `exploration_basis_points` that share stays as it is.
+    """
 
     locales = schema_fields.List(schema_fields.String(), required=True, validate=validate.Length(1, 20))
     health = schema_fields.Nested(HealthBody, required=True)
+    exploration_basis_points = whole()
 
 
 def add_routes(blueprint: Blueprint, services: MerchantServices) -> None:
@@ -101,24 +115,26 @@ def add_routes(blueprint: Blueprint, services: MerchantServices) -> None:
     def show_costs() -> dict[str, Any]:
         """Read the shop's costs, stated or assumed."""
         with reading(services) as session:
-            return _costs(read_costs(session, caller().shop_id))
+            return _costs(session, read_costs(session, caller().shop_id))
 
     @blueprint.put("/settings/costs")
     @blueprint.arguments(CostsBody)
     @blueprint.response(200, CostsJson)
     def change_costs(body: dict[str, int]) -> dict[str, Any]:
-        """State the shop's costs: exactly these are known from now on."""
+        """State the shop's costs: exactly these are known from now on, and margins of the past are measured by them."""
         with writing(services) as session:
             before = read_costs(session, caller().shop_id)
             stated = Costs(**body, known=tuple(sorted(body)))
             after = save_costs(session, caller().shop_id, stated, now=caller().now)
             note(session, "costs", "shop", before=_stated(before), after=_stated(after))
-        return _costs(after)
+            if after != before:
+                ask_to_measure_anew(session, caller().shop_id, now=caller().now)
+            return _costs(session, after)
 
     @blueprint.get("/settings/shop")
     @blueprint.response(200, SettingsBody)
     def show_settings() -> dict[str, Any]:
-        """Read languages and limits of health."""
+        """Read languages, limits of health, and the share of showings that may try something."""
         with reading(services) as session:
             return _settings(read_settings_of(session, caller().shop_id))
 
@@ -126,20 +142,21 @@ def add_routes(blueprint: Blueprint, services: MerchantServices) -> None:
     @blueprint.arguments(SettingsBody)
     @blueprint.response(200, SettingsBody)
     def change_settings(body: dict[str, Any]) -> dict[str, Any]:
-        """Set languages and limits of health."""
+        """Set languages, limits of health, and the share of showings that may try something."""
         with writing(services) as session:
             before = read_settings_of(session, caller().shop_id)
-            after = replace(before, locales=tuple(body["locales"]), health=HealthLimits(**body["health"]))
+            after = replace(before, **body | {"locales": (*body["locales"],), "health": HealthLimits(**body["health"])})
             save_settings_of(session, caller().shop_id, after, now=caller().now)
             note(session, "settings", "shop", before=_settings(before), after=_settings(after))
         return _settings(after)
 
 
-def _costs(costs: Costs) -> dict[str, Any]:
+def _costs(session: Session, costs: Costs) -> dict[str, Any]:
     listed = [
         {"name": name, "value": getattr(costs, name), "is_assumed": name not in costs.known} for name in COST_FIELDS
     ]
-    return {"costs": listed}
+    walk = measured_anew(session, caller().shop_id)
+    return {"costs": listed, "measuring": asdict(walk) if walk is not None else None}
 
 
 def _stated(costs: Costs) -> dict[str, int]:
@@ -147,4 +164,4 @@ def _stated(costs: Costs) -> dict[str, int]:
 
 
 def _settings(settings: ShopSettings) -> dict[str, Any]:
-    return {"locales": list(settings.locales), "health": asdict(settings.health)}
+    return asdict(settings) | {"locales": list(settings.locales)}

@@ -14,7 +14,7 @@ def propose_free_shipping(offer: Offer, snapshot: Snapshot) -> list[Candidate]:
     """What goes with the cart, as a cross-sell; rules ask whether it closes the gap. Paid carts have none."""
     if snapshot.request.surface == POST_PURCHASE or not snapshot.request.cart:
         return []
-    return [replace(candidate, reason_code="closes_the_gap") for candidate in cross_sell.propose(offer, snapshot)]
+    return [replace(candidate, reason_code="closes_the_gap") for candidate in cross_sell.propose_known(offer, snapshot)]
 
 
 def check_free_shipping(draft: OfferDraft) -> None:

@@ -5,7 +5,7 @@ from shopify_upsell.matrix.upgrade import Step, steps_up
 from shopify_upsell.offers.candidate import POST_PURCHASE, Candidate, CandidateItem
 from shopify_upsell.offers.offer import Offer, OfferDraft, incentive_of
 from shopify_upsell.offers.related import anchors_of
-from shopify_upsell.offers.snapshot import CatalogProduct, Snapshot
+from shopify_upsell.offers.snapshot import CartLine, CatalogProduct, Snapshot
 from shopify_upsell.offers.terms import NONE, PERCENTAGE, need
 
 
@@ -27,6 +27,8 @@ def check(draft: OfferDraft) -> None:
 
 
 def _candidate(offer: Offer, product: CatalogProduct, snapshot: Snapshot) -> Candidate | None:
+    if _is_subscribed(product.product_id, snapshot):
+        return None
     replaced, quantity = _in_cart(product.product_id, snapshot)
     first = product.first_variant()
     current = replaced or (first.variant_id if first else None)
@@ -45,9 +47,19 @@ def _candidate(offer: Offer, product: CatalogProduct, snapshot: Snapshot) -> Can
     )
 
 
+def _is_subscribed(product_id: ProductId, snapshot: Snapshot) -> bool:
+    """Tell whether all there is of the product is on a plan: one click would end a subscription, or add a second."""
+    lines = _lines_of(product_id, snapshot)
+    return bool(lines) and all(line.selling_plan_id is not None for line in lines)
+
+
+def _lines_of(product_id: ProductId, snapshot: Snapshot) -> list[CartLine]:
+    return [line for line in snapshot.request.cart if line.product_id == product_id]
+
+
 def _in_cart(product_id: ProductId, snapshot: Snapshot) -> tuple[VariantId | None, int]:
     """The variant of this product in the cart, the first if several, and how many of it."""
-    lines = [line for line in snapshot.request.cart if line.product_id == product_id]
+    lines = [line for line in _lines_of(product_id, snapshot) if line.selling_plan_id is None]
     if not lines or snapshot.request.surface == POST_PURCHASE:  # what is paid for can no longer be replaced
         return None, 1
     variant_id = lines[0].variant_id
