@@ -8,7 +8,7 @@ import fcntl
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,15 +21,15 @@ from sqlalchemy import (
     Engine,
     Integer,
     MetaData,
+    Text,
     bindparam,
-    column,
     create_engine,
     event,
-    text,
+    func,
+    select,
+    true,
 )
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.dialects.postgresql.base import PGDialect
-from sqlalchemy.dialects.sqlite.base import SQLiteDialect
 from sqlalchemy.engine import Connection, make_url
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -37,6 +37,7 @@ from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.types import TypeDecorator
 
 from shopify_upsell.core import BadSetting, ShopId
+from shopify_upsell.spelled import Spelled, driver_errors
 
 SAFE_SQLITE = (3, 51, 3)
 """First release without the WAL-reset corruption. Source: sqlite.org/wal.html, "The WAL-Reset Bug"."""
@@ -215,38 +216,16 @@ def dialect_insert(session: Session) -> Any:
     return postgresql.insert if is_postgresql(session) else sqlite.insert
 
 
-class Spelled:
-    """A statement spelled out once for each database, for paths where working out its text anew costs more than it.
-
-    SQLAlchemy finds a statement's text again by walking all of it; of one that is text already it reads the text.
-    Every parameter must be named and given when it is run; lists of any length cannot be spelled.
-    """
-
-    def __init__(self, statement: Any, columns: Mapping[str, Any]) -> None:
-        self._statement, self._columns = statement, columns
-        self._texts: dict[str, Any] = {}
-
-    def for_session(self, session: Session) -> Any:
-        """The statement as text of the session's database, with the types of its parameters and columns."""
-        name = session.get_bind().dialect.name
-        if name not in self._texts:
-            self._texts[name] = self._spelled(name)
-        return self._texts[name]
-
-    def _spelled(self, name: str) -> Any:
-        # The driver's own dialects have their own marks for parameters; text() knows one only.
-        dialect = (PGDialect if name == "postgresql" else SQLiteDialect)(paramstyle="named")
-        compiled = self._statement.compile(dialect=dialect)
-        given = [bindparam(key, type_=bind.type) for key, bind in compiled.binds.items()]
-        written = text(compiled.string).bindparams(*given)
-        return written.columns(*(column(key, kind) for key, kind in self._columns.items()))
+NAME_SHOP = Spelled(
+    select(func.set_config("app.shop_id", bindparam("shop_id", type_=Text), true())), {"set_config": Text}
+)
 
 
 def bind_shop(session: Session, shop_id: ShopId) -> None:
     """Name the tenant whose rows this transaction may see. PostgreSQL hides every other tenant's rows."""
     session.info["shop_id"] = shop_id
     if is_postgresql(session):
-        session.execute(text("SELECT set_config('app.shop_id', :shop_id, true)"), {"shop_id": str(shop_id)})
+        NAME_SHOP.rows(session, {"shop_id": str(shop_id)})
 
 
 def after_commit(session: Session, key: str, callback: Callable[[], None]) -> None:
@@ -337,7 +316,8 @@ def _guard_writes(engine: Engine, gate: WriteGate) -> None:
             gate.enter()
             connection.info["gate"] = gate
         try:
-            connection.exec_driver_sql("BEGIN " + mode)
+            with driver_errors(connection.dialect, "BEGIN"):
+                connection.connection.cursor().execute("BEGIN " + mode)
         except BaseException:
             _open_gate(connection)
             raise

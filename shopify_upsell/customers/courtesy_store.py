@@ -31,7 +31,8 @@ from shopify_upsell.customers.courtesy import (
     write_state,
 )
 from shopify_upsell.customers.throttle import ThrottleState, read_throttle, write_throttle
-from shopify_upsell.database import Base, ExternalId, UtcDateTime, dialect_insert, is_postgresql
+from shopify_upsell.database import Base, ExternalId, UtcDateTime, dialect_insert
+from shopify_upsell.spelled import Spelled
 
 KEPT_FOR = timedelta(days=31)
 """How long a state is kept after the last card: the longest window and the hour that a window is rounded by."""
@@ -114,11 +115,9 @@ def swap_state(
 ) -> bool:
     """Put one state in the place of another. False when somebody else was first, and then nothing was written."""
     row = {"its_shop": shop_id, "its_subject": subject, "its_state": write_state(after), "its_time": now}
-    # The tables, not the classes, and built once: this runs for every card that is shown.
     if before.version == 0:
-        statement = FIRST_STATE["postgresql" if is_postgresql(session) else "sqlite"]
-        return session.connection().execute(statement, row).rowcount == 1
-    return session.connection().execute(NEXT_STATE, row | {"its_version": before.version}).rowcount == 1
+        return FIRST_STATE.change(session, row) == 1
+    return NEXT_STATE.change(session, row | {"its_version": before.version}) == 1
 
 
 def _first_state(insert: Any) -> Any:
@@ -129,14 +128,14 @@ def _first_state(insert: Any) -> Any:
         state=bindparam("its_state", type_=Text),
         touched_at=bindparam("its_time", type_=UtcDateTime),
     )
-    return fresh.on_conflict_do_nothing(index_elements=["shop_id", "subject"]).execution_options(preserve_rowcount=True)
+    return fresh.on_conflict_do_nothing(index_elements=["shop_id", "subject"])
 
 
 TABLE = cast("Table", CourtesyRow.__table__)
 
-FIRST_STATE = {"postgresql": _first_state(postgresql.insert), "sqlite": _first_state(sqlite.insert)}
+FIRST_STATE = Spelled({"postgresql": _first_state(postgresql.insert), "sqlite": _first_state(sqlite.insert)})
 
-NEXT_STATE = (
+NEXT_STATE = Spelled(
     update(TABLE)
     .where(
         TABLE.c.shop_id == bindparam("its_shop", type_=ExternalId),
@@ -149,6 +148,7 @@ NEXT_STATE = (
         touched_at=bindparam("its_time", type_=UtcDateTime),
     )
 )
+"""Both run for every card that is shown."""
 
 
 def swap_states(session: Session, shop_id: ShopId, swaps: Sequence[Swap], *, now: datetime) -> list[bool]:

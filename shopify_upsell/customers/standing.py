@@ -14,7 +14,6 @@ from sqlalchemy import (
     BindParameter,
     Double,
     Integer,
-    Row,
     Select,
     Text,
     bindparam,
@@ -41,7 +40,11 @@ from shopify_upsell.customers.signals import REMEMBERED, STANDING
 from shopify_upsell.customers.stage import History
 from shopify_upsell.customers.store import SuppressionRow
 from shopify_upsell.customers.suppression import Suppression
-from shopify_upsell.database import ExternalId, Spelled, UtcDateTime
+from shopify_upsell.database import ExternalId, UtcDateTime
+from shopify_upsell.spelled import Spelled
+
+Told = Any
+"""A row of the one query: its part, whose it is, and the columns of NAMES."""
 
 WISH, DISMISSAL, WORD, BUDGET, SIGNAL, PROFILE = "wish", "dismissal", "word", "budget", "signal", "profile"
 PARTS = frozenset({WISH, DISMISSAL, WORD, BUDGET, SIGNAL, PROFILE})
@@ -74,9 +77,8 @@ def read_standing(
     if not subjects:
         return NOBODY
     asked = {"shop": shop_id, "one": subjects[0], "other": subjects[-1], "now": now, "past": now - REMEMBERED}
-    found: dict[str, list[Row[Any]]] = {}
-    asking = (STANDING_OF if statement is None else statement).for_session(session)
-    for row in session.connection().execute(asking, asked):
+    found: dict[str, list[Told]] = {}
+    for row in (STANDING_OF if statement is None else statement).rows(session, asked):
         found.setdefault(row.part, []).append(row)
     budgets = {row.subject: read_state(row.text_a, row.id_a) for row in found.get(BUDGET, ())}
     states = [budgets.get(subject, NOTHING_SHOWN) for subject in subjects]
@@ -91,7 +93,7 @@ def read_standing(
     )
 
 
-def _shopper(found: dict[str, list[Row[Any]]], subjects: Sequence[str], now: datetime) -> Shopper:
+def _shopper(found: dict[str, list[Told]], subjects: Sequence[str], now: datetime) -> Shopper:
     is_known = subjects[0].startswith("c:")
     if not is_known and SIGNAL not in found:
         return ANONYMOUS
@@ -100,11 +102,11 @@ def _shopper(found: dict[str, list[Row[Any]]], subjects: Sequence[str], now: dat
     return shopper_of(profiles[0] if profiles else None, signals, is_known=is_known, now=now)
 
 
-def _wish(row: Row[Any]) -> Suppression:
+def _wish(row: Told) -> Suppression:
     return Suppression(row.subject, ProductId(row.id_a), row.text_a, row.time_a)
 
 
-def _dismissal(row: Row[Any]) -> Dismissal:
+def _dismissal(row: Told) -> Dismissal:
     scope = Scope(OfferId(row.id_a), ProductId(row.id_b), ProductId(row.id_c))
     return Dismissal(row.subject, scope, int(row.number), row.time_a, row.time_b)
 
@@ -113,7 +115,7 @@ def _place(one: Dismissal) -> tuple[str, int, int, int]:
     return one.subject, one.scope.offer_id, one.scope.anchor_product_id, one.scope.product_id
 
 
-def _signal(row: Row[Any]) -> Signal:
+def _signal(row: Told) -> Signal:
     return Signal(
         kind=row.text_a,
         subject=row.subject,
@@ -127,7 +129,7 @@ def _signal(row: Row[Any]) -> Signal:
     )
 
 
-def _profile(row: Row[Any]) -> Profile:
+def _profile(row: Told) -> Profile:
     history = History(
         order_count=row.id_a,
         first_ordered_at=row.time_a,

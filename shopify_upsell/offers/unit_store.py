@@ -16,8 +16,9 @@ from sqlalchemy.orm import Mapped, Session, aliased, mapped_column
 from shopify_upsell.core import CustomerId, ShopId
 from shopify_upsell.customers.standing import part_columns, standing_statement
 from shopify_upsell.customers.subjects import customer_subject
-from shopify_upsell.database import Base, Spelled, UtcDateTime, is_postgresql
+from shopify_upsell.database import Base, UtcDateTime, is_postgresql
 from shopify_upsell.ledger.tables import batches, put_rows
+from shopify_upsell.spelled import Spelled
 
 CUSTOMER, CART = "c:", "t:"
 MET = "met"
