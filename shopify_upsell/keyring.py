@@ -7,12 +7,16 @@ a signature made for one use can never be replayed as another. Newest key first;
 import base64
 import hashlib
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from cryptography.fernet import Fernet, MultiFernet
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from shopify_upsell.core import ShopId
+
+MOST_KEPT = 10_000
+"""Purposes and shops whose signing keys a process keeps at hand."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +34,7 @@ class Keyring:
         if not master_keys:
             raise ValueError("a keyring needs at least one key")
         self._masters = tuple(key.encode() for key in master_keys)
+        self._signing_keys = lru_cache(MOST_KEPT)(self._derived_keys)
 
     def cipher(self, shop_id: ShopId, column: str) -> MultiFernet:
         """A cipher for one column of one shop: a ciphertext pasted into another shop's row does not open."""
@@ -38,6 +43,9 @@ class Keyring:
 
     def signing_keys(self, purpose: str, shop_id: ShopId) -> tuple[SigningKey, ...]:
         """Keys to sign with (the first) and to verify with (any)."""
+        return self._signing_keys(purpose, shop_id)
+
+    def _derived_keys(self, purpose: str, shop_id: ShopId) -> tuple[SigningKey, ...]:
         return tuple(SigningKey(_key_id(m), _derive(m, f"sign|{purpose}|{shop_id}")) for m in self._masters)
 
 

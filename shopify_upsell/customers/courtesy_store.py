@@ -114,10 +114,7 @@ def swap_state(
     session: Session, shop_id: ShopId, subject: str, before: CourtesyState, after: CourtesyState, *, now: datetime
 ) -> bool:
     """Put one state in the place of another. False when somebody else was first, and then nothing was written."""
-    row = {"its_shop": shop_id, "its_subject": subject, "its_state": write_state(after), "its_time": now}
-    if before.version == 0:
-        return FIRST_STATE.change(session, row) == 1
-    return NEXT_STATE.change(session, row | {"its_version": before.version}) == 1
+    return swap_states(session, shop_id, [Swap(subject, before, after)], now=now)[0]
 
 
 def _first_state(insert: Any) -> Any:
@@ -154,15 +151,27 @@ NEXT_STATE = Spelled(
 def swap_states(session: Session, shop_id: ShopId, swaps: Sequence[Swap], *, now: datetime) -> list[bool]:
     """Swap many states in one transaction; which of them were made, in the order given.
 
-    Rows are taken in the order of their names, so that two transactions never wait for each other in a ring. Of two
-    swaps of one subject the second needs the first's `after` as its `before`.
+    New names go first, then the others, each in the order of their names: so two transactions never wait for each other
+    in a ring. Of two swaps of one subject the second needs the first's `after` as its `before`.
     """
-    order = sorted(range(len(swaps)), key=lambda place: (swaps[place].subject, swaps[place].before.version, place))
-    made = {
-        place: swap_state(session, shop_id, swaps[place].subject, swaps[place].before, swaps[place].after, now=now)
-        for place in order
-    }
+    if not swaps:
+        return []
+    order = sorted(range(len(swaps)), key=lambda place: _turn(swaps[place]))
+    fresh = [place for place in order if swaps[place].before.version == 0]
+    known = order[len(fresh) :]
+    counts = FIRST_STATE.changes(session, [_row(shop_id, swaps[place], now) for place in fresh])
+    counts += NEXT_STATE.changes(session, [_row(shop_id, swaps[place], now) for place in known])
+    made = {place: count == 1 for place, count in zip(order, counts, strict=True)}
     return [made[place] for place in range(len(swaps))]
+
+
+def _turn(swap: Swap) -> tuple[bool, str, int]:
+    return swap.before.version > 0, swap.subject, swap.before.version
+
+
+def _row(shop_id: ShopId, swap: Swap, now: datetime) -> dict[str, Any]:
+    row = {"its_shop": shop_id, "its_subject": swap.subject, "its_state": write_state(swap.after), "its_time": now}
+    return row if swap.before.version == 0 else row | {"its_version": swap.before.version}
 
 
 def take_from_shop(session: Session, shop_id: ShopId, card_count: int, caps: Caps, *, now: datetime) -> bool:

@@ -8,7 +8,8 @@ name is on our list, no name of Shopify's occurs inside a value, and no name on 
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from urllib.parse import parse_qsl
+from functools import lru_cache
+from urllib.parse import unquote_to_bytes
 
 from shopify_upsell.gateway.signatures import refused
 
@@ -40,7 +41,7 @@ def read_signed_query(query_string: bytes, allowed: frozenset[str]) -> SignedQue
     for name, value in _pairs(query_string):
         if name not in allowed and name not in RESERVED:
             raise refused()
-        if _RESERVED_INSIDE.search(value):
+        if "=" in value and _RESERVED_INSIDE.search(value):
             raise refused()
         values.setdefault(name, []).append(value)
     if not values.keys() >= ALWAYS_PRESENT or any(len(values.get(name, ())) > 1 for name in RESERVED):
@@ -57,12 +58,29 @@ def read_signed_query(query_string: bytes, allowed: frozenset[str]) -> SignedQue
 def _pairs(query_string: bytes) -> list[tuple[str, str]]:
     if len(query_string) > MOST_BYTES or not query_string.isascii():
         raise refused()
+    fields = [field for field in query_string.decode().split("&") if field]
+    if len(fields) > MOST_FIELDS:
+        raise refused()
+    return [_pair(field) for field in fields]
+
+
+def _pair(field: str) -> tuple[str, str]:
+    """A field as its author wrote it. The standard library's way is twice as slow, on the busiest route."""
+    name, _, value = field.partition("=")
+    if "%" not in field and "+" not in field:
+        return name, value
     try:
-        return parse_qsl(query_string.decode(), keep_blank_values=True, errors="strict", max_num_fields=MOST_FIELDS)
-    except ValueError as broken:  # UnicodeDecodeError is one too
+        return _unquoted(name), _unquoted(value)
+    except UnicodeDecodeError as broken:
         raise refused() from broken
 
 
+def _unquoted(text: str) -> str:
+    text = text.replace("+", " ")
+    return unquote_to_bytes(text).decode() if "%" in text else text
+
+
+@lru_cache
 def _check_names(allowed: frozenset[str]) -> None:
     # Letters and underscore only: after such names sorting by name and by `name=value` give the same order.
     for name in allowed:

@@ -10,6 +10,7 @@ from typing import Any
 
 from flask import Response, g, jsonify, request
 from flask_smorest import Blueprint
+from webargs.flaskparser import FlaskParser
 from werkzeug.exceptions import UnprocessableEntity
 
 from shopify_upsell.attribution.token import TOKEN_PURPOSE
@@ -39,9 +40,23 @@ PARAMETERS = frozenset(
 )  # fmt: skip
 
 
+class ProvedParser(FlaskParser):
+    """Reads the query out of what the signature was checked over, so that it is parsed once and in one way."""
+
+    def load_querystring(self, req: Any, schema: Any) -> Any:
+        """The parameters that the visitor sent."""
+        return g.proof.parameters
+
+
+class ProvedBlueprint(Blueprint):  # type: ignore[misc]  # flask-smorest ships no types
+    """Routes whose query is what `verify_app_proxy` read."""
+
+    ARGUMENTS_PARSER = ProvedParser()
+
+
 def make_blueprint(services: SurfaceServices) -> Blueprint:
     """Routes under `/proxy`, where Shopify forwards `/apps/wellpaired/…` of the storefront."""
-    blueprint = Blueprint("theme", __name__, url_prefix="/proxy", description="Theme app extension, by app proxy")
+    blueprint = ProvedBlueprint("theme", __name__, url_prefix="/proxy", description="Theme app extension, by app proxy")
 
     @blueprint.before_request
     def prove() -> None:
