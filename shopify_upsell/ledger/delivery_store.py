@@ -143,7 +143,7 @@ def recent_journeys(session: Session, shop_id: ShopId) -> list[Journey]:
 def shop_usual_delivery(session: Session, shop_id: ShopId) -> UsualDelivery:
     """The shop's medians as last refreshed; our assumptions before that."""
     row = session.execute(select(UsualDeliveryRow.__table__).where(UsualDeliveryRow.shop_id == shop_id)).one_or_none()
-    return ASSUMED if row is None else _usual(row)
+    return ASSUMED if row is None else usual_from(row)
 
 
 def put_usual_delivery(session: Session, shop_id: ShopId, usual: UsualDelivery) -> None:
@@ -169,7 +169,8 @@ def _delivery(row: Row[Any]) -> OrderDelivery:
     return OrderDelivery(OrderId(row.order_id), row.shipped_at, row.delivered_at, row.failed_at, row.estimated_at)
 
 
-def _usual(row: Row[Any]) -> UsualDelivery:
+def usual_from(row: Any) -> UsualDelivery:
+    """The medians of a row that has their columns."""
     ship, transit, whole = (
         timedelta(seconds=s) for s in (row.ship_seconds, row.transit_seconds, row.altogether_seconds)
     )

@@ -5,12 +5,13 @@ from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, BindParameter, ForeignKey, Select, bindparam, delete, func, select
+from sqlalchemy import BigInteger, BindParameter, Boolean, ForeignKey, Integer, Select, bindparam, delete, func, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from shopify_upsell.core import CustomerId, ProductId, ShopId
 from shopify_upsell.database import Base, ExternalId, UtcDateTime
-from shopify_upsell.ledger.delivery_store import OrderDeliveryRow, shop_usual_delivery
+from shopify_upsell.ledger.delivered import ASSUMED
+from shopify_upsell.ledger.delivery_store import OrderDeliveryRow, UsualDeliveryRow, usual_from
 from shopify_upsell.ledger.owned import OwnedLine, OwnedProduct, ProductHealth, owned_from
 from shopify_upsell.ledger.tables import (
     KNOWN_ORDER,
@@ -22,8 +23,9 @@ from shopify_upsell.ledger.tables import (
     ordered_within,
     put_rows,
 )
+from shopify_upsell.spelled import Spelled
 
-MOST_ORDERS, MOST_LINES = 100, 200
+MOST_ORDERS, MOST_LINES = 100, 500
 """Newest orders, and lines of theirs, looked at for what a customer owns: what was bought before those is forgotten."""
 
 PAGE = 10_000
@@ -46,8 +48,11 @@ class ProductHealthRow(Base):
 _SAME_ORDER = (OrderRow.shop_id == OrderLineRow.shop_id) & (OrderRow.order_id == OrderLineRow.order_id)
 
 
-def _owned_statement(*, among: bool) -> Select[Any]:
-    """The newest orders of a customer by index, their lines and deliveries by key."""
+def owned_statement() -> Select[Any]:
+    """The newest orders of a customer by index, their lines and deliveries by key, and beside each the shop's medians.
+
+    One statement, because it is asked while a shopper waits.
+    """
     shop: BindParameter[int] = bindparam("shop", type_=ExternalId)
     orders = (
         select(OrderRow.shop_id, OrderRow.order_id, OrderRow.ordered_at)
@@ -62,29 +67,34 @@ def _owned_statement(*, among: bool) -> Select[Any]:
         .limit(MOST_ORDERS)
         .subquery()
     )
-    line, arrival = OrderLineRow, OrderDeliveryRow
+    line, arrival, usual = OrderLineRow, OrderDeliveryRow, UsualDeliveryRow
     # Without statistics SQLite would rather search all lines of a product than the few of an order: adding nothing to
     # the column keeps it from that index, which on a million orders is the difference between a second and nothing.
-    product_id = line.product_id + 0
-    kept = [line.net_quantity > 0, product_id.is_not(None), ~line.is_gift_card]
-    if among:
-        kept.append(product_id.in_(bindparam("products", type_=ExternalId, expanding=True)))
+    kept = [line.net_quantity > 0, (line.product_id + 0).is_not(None), ~line.is_gift_card]
     same_order = (line.shop_id == orders.c.shop_id) & (line.order_id == orders.c.order_id)
     same_arrival = (arrival.shop_id == orders.c.shop_id) & (arrival.order_id == orders.c.order_id)
+    medians = (usual.ship_seconds, usual.transit_seconds, usual.altogether_seconds, usual.n, usual.is_assumed)
     columns = (line.product_id, line.order_id, orders.c.ordered_at, line.net_quantity)
     return (
-        select(*columns, arrival.shipped_at, arrival.delivered_at)
+        select(*columns, arrival.shipped_at, arrival.delivered_at, *medians)
         .select_from(orders)
         .join(line, same_order)
         .join(arrival, same_arrival, isouter=True)
+        .join(usual, usual.shop_id == orders.c.shop_id, isouter=True)
         .where(*kept)
         .order_by(orders.c.ordered_at.desc(), line.order_id.desc(), line.line_id)
         .limit(MOST_LINES)
     )
 
 
-OWNED, OWNED_AMONG = _owned_statement(among=False), _owned_statement(among=True)
-"""Built once: building them takes longer than running them."""
+OWNED = Spelled(
+    owned_statement(),
+    {
+        "product_id": ExternalId, "order_id": ExternalId, "ordered_at": UtcDateTime, "quantity": Integer,
+        "shipped_at": UtcDateTime, "delivered_at": UtcDateTime, "ship_seconds": BigInteger,
+        "transit_seconds": BigInteger, "altogether_seconds": BigInteger, "n": Integer, "is_assumed": Boolean,
+    },
+)  # fmt: skip
 
 
 def owned_products(
@@ -97,17 +107,16 @@ def owned_products(
 ) -> dict[ProductId, OwnedProduct]:
     """What a customer bought since then and kept, by product: all of it, or only these products.
 
-    Looks at the newest MOST_ORDERS orders and MOST_LINES lines of theirs. Two reads by key.
+    Looks at the newest MOST_ORDERS orders and MOST_LINES lines of theirs, by key, in one statement.
     """
     if product_ids is not None and not product_ids:
         return {}
-    wanted: dict[str, Any] = {"shop": shop_id, "customer": customer_id, "since": since}
-    if product_ids is not None:
-        wanted["products"] = sorted(set(product_ids))
-    rows = session.execute(OWNED if product_ids is None else OWNED_AMONG, wanted).all()
+    rows = OWNED.rows(session, {"shop": shop_id, "customer": customer_id, "since": since})
     if not rows:
         return {}
-    return owned_from((OwnedLine(*row) for row in rows), shop_usual_delivery(session, shop_id))
+    usual = ASSUMED if rows[0].n is None else usual_from(rows[0])
+    lines = (OwnedLine(*row[: len(OwnedLine._fields)]) for row in rows)
+    return owned_from((line for line in lines if product_ids is None or line.product_id in product_ids), usual)
 
 
 def product_health(

@@ -1,5 +1,6 @@
 """From tables to a decision and back: few queries, only this shop's data, and replay to the same bytes."""
 
+import logging
 from contextlib import contextmanager
 from datetime import timedelta
 
@@ -71,10 +72,30 @@ def counted_selects(session):
 
     engine = session.get_bind().engine if hasattr(session.get_bind(), "engine") else session.get_bind()
     event.listen(engine, "before_cursor_execute", note)
+    spelled = Overheard(lambda record: note(None, None, record.sql))
     try:
-        yield seen
+        with spelled:
+            yield seen
     finally:
         event.remove(engine, "before_cursor_execute", note)
+
+
+class Overheard(logging.Handler):
+    """Statements that go past SQLAlchemy's execution, for the length of a block."""
+
+    def __init__(self, hear):
+        super().__init__(logging.DEBUG)
+        self.emit = hear
+        self.log = logging.getLogger("shopify_upsell.spelled")
+
+    def __enter__(self):
+        self.before = self.log.level
+        self.log.setLevel(logging.DEBUG)
+        self.log.addHandler(self)
+
+    def __exit__(self, *_error):
+        self.log.removeHandler(self)
+        self.log.setLevel(self.before)
 
 
 def test_product_page_shows_companions_of_this_shops_matrix(session, shop_id):

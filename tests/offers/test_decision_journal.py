@@ -103,7 +103,7 @@ def test_one_bad_decision_is_refused_alone(database, two_shops):
         thread.start()
     while len(both._waiting) < 2:
         pass
-    both._commit_waiting()
+    both._commit_waiting(None)
     for thread in threads:
         thread.join(30)
 
