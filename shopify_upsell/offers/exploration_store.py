@@ -40,6 +40,9 @@ MEMORY, MOST_SHOPS = "offers.explored", 10_000
 USED_UP_SECONDS = 5.0
 """How long a process believes that the share is used up. Our choice, as long as a shelf is believed."""
 
+LONGEST_LOOK = timedelta(hours=1)
+"""How far back showings are counted at a try: a shopper waits for it."""
+
 NOBODY = Exploration(is_allowed=False, propensity=0.0)
 
 
@@ -135,7 +138,7 @@ def _catch_up(session: Session, shop_id: ShopId, counts: Explored, now: datetime
     Whatever tried something was counted by itself when it was stored.
     """
     midnight = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-    since = counts.until if counts.until is not None and counts.until >= midnight else midnight
+    since = max(counts.until or midnight, midnight, now - LONGEST_LOOK)
     if since >= now:
         return
     row = DecisionRow

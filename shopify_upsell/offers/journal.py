@@ -20,6 +20,7 @@ from shopify_upsell.customers.courtesy_store import Swap, swap_states, take_from
 from shopify_upsell.database import Database, bind_shop
 from shopify_upsell.offers.candidate import Decision
 from shopify_upsell.offers.decisions import save_decisions
+from shopify_upsell.offers.exploration_store import may_try
 
 log = logging.getLogger(__name__)
 
@@ -130,9 +131,10 @@ class DecisionJournal:
 
 
 def _charge(session: Session, shop_id: ShopId, tickets: Sequence[_Ticket]) -> list[_Ticket]:
-    """Charge every card to its shopper's budget; return whose decisions hold."""
-    swaps = {place: swap for place, ticket in enumerate(tickets) if (swap := _swap(ticket.decision)) is not None}
+    """Charge every card to its shopper's budget, what tries something to the shop's share; return whose hold."""
     now = max(ticket.decision.decided_at for ticket in tickets)
+    tickets = [ticket for ticket in tickets if may_try(session, shop_id, ticket.decision)]
+    swaps = {place: swap for place, ticket in enumerate(tickets) if (swap := _swap(ticket.decision)) is not None}
     made = dict(zip(swaps, swap_states(session, shop_id, list(swaps.values()), now=now), strict=True))
     for place, ticket in enumerate(tickets):
         ticket.is_kept = made.get(place, True)
