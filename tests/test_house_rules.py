@@ -184,15 +184,15 @@ def test_the_matrix_forwards_every_public_name_and_reading_rows_loads_no_scipy()
 
 PURE_STATIONS = ("ledger", "customers", "matrix", "offers", "attribution", "experiments", "sends")
 VERBS = {
-    "acceptance_store", "api_key_store", "backfill", "cataloguing", "confirm", "courtesy_store", "decide", "decisions",
-    "delivery", "delivery_store", "discount_store", "discount_sync", "dismissals_store", "edit_schemas",
-    "experiment_store", "exploration_store", "fields", "freshening", "handing_over", "histories", "importing", "intake",
-    "journal", "journeys", "launching", "merchant_settings", "months", "opt_out_store", "order_schemas", "order_signals", "ownership",
-    "planning", "preferences_store", "product_schemas", "profile_store", "pruning", "recording", "refit",
-    "regret_store", "regretting", "replay", "returned_store", "settings_store", "settle", "setup", "shelving",
-    "signal_intake", "signal_schemas", "signal_store", "signal_tables", "sold_store", "standing", "store",
-    "supply_store", "sync", "tables", "throttle_store", "timing_store", "touch", "tracing", "unit_store", "upkeep",
-    "words_store",
+    "acceptance_store", "api_key_store", "backfill", "cataloguing", "confirm", "courtesy_store", "decide",
+    "decisions", "delivery", "delivery_store", "discount_store", "discount_sync", "dismissals_store",
+    "edit_schemas", "experiment_store", "exploration_store", "fields", "freshening", "handing_over", "histories",
+    "importing", "intake", "journal", "journeys", "launching", "merchant_settings", "months", "opt_out_store",
+    "order_schemas", "order_signals", "ownership", "planning", "preferences_store", "product_schemas",
+    "profile_store", "pruning", "recording", "refit", "regret_store", "regretting", "replay", "returned_store",
+    "settings_store", "settle", "setup", "shelving", "signal_intake", "signal_schemas", "signal_store",
+    "signal_tables", "sold_store", "standing", "store", "supply_store", "sync", "tables", "throttle_store",
+    "timing_store", "touch", "tracing", "unit_store", "upkeep", "words_store",
 }  # fmt: skip
 IMPURE_IMPORTS = {
     "flask",

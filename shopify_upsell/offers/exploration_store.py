@@ -40,7 +40,7 @@ MEMORY, MOST_SHOPS = "offers.explored", 10_000
 USED_UP_SECONDS = 5.0
 """How long a process believes that the share is used up. Our choice, as long as a shelf is believed."""
 
-LONGEST_LOOK = timedelta(hours=1)
+LONGEST_LOOK = timedelta(hours=6)
 """How far back showings are counted at a try: a shopper waits for it."""
 
 NOBODY = Exploration(is_allowed=False, propensity=0.0)

@@ -106,7 +106,7 @@ def test_a_stored_answer_that_its_inputs_do_not_give_is_said_to_differ(command, 
         session.execute(
             update(DecisionRow).values(
                 answer=answer.replace(
-                    '"total":{"currency":"USD","minor_units":2000}', '"total":{"currency":"USD","minor_units":1999}'
+                    '"total":{"minor_units":2000,"currency":"USD"}', '"total":{"minor_units":1999,"currency":"USD"}'
                 )
             )
         )
