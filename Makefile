@@ -2,7 +2,8 @@
 PY := .venv/bin/python
 export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/node_modules/.bin:$(PATH)
 
-.PHONY: soak demo test setup setup-test check lint types unit unit-postgres extensions journey chaos build clean \
+.PHONY: soak demo test setup setup-test check lint types unit unit-postgres extensions journey chaos chaos-sqlite \
+  chaos-postgres build clean \
   bench bench-matrix bench-measurement bench-judgement
 
 demo: setup build ## The whole product on this machine; ONCE=1 walks the journey, checks it, and stops
@@ -38,8 +39,13 @@ unit-postgres: ## The suite on PostgreSQL
 extensions: build ## Lint, size gates and tests of the extensions
 	npm run --silent check
 
-chaos: ## Kill -9 and convergence, on both databases
+chaos: ## Kill -9 and convergence, on both databases at the same time: they mostly wait
+	@$(MAKE) --no-print-directory -j2 --output-sync=target chaos-sqlite chaos-postgres
+
+chaos-sqlite:
 	TEST_DATABASE=sqlite pytest -m chaos
+
+chaos-postgres:
 	TEST_DATABASE=postgresql $(PY) tools/with_services.py --postgres -- pytest -m chaos
 
 soak: ## The long forms of the chaos tests, on both databases
