@@ -32,7 +32,14 @@ class WellpairedOffer extends HTMLElement {
     this.proxy = this.root + proxy.replace(/^\/|\/$/g, '');
     this.inEditor = design === 'true';
     this.onCartPage = this.dataset.placement === 'theme/cart';
+    this.tellClick();
     observe(this, (entry) => entry.isIntersecting && this.load(), { rootMargin: '800px 0px' });
+  }
+
+  // Whoever came by a link of an e-mail: the app knows from its token which offer that was.
+  tellClick() {
+    const token = new URLSearchParams(location.search).get('wp_click');
+    if (token && !this.inEditor) post(`${this.proxy}/clicks`, { token }).catch(() => null);
   }
 
   async load() {

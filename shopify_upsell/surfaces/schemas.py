@@ -79,6 +79,15 @@ class TouchBody(Schema):
     days = fields.Integer(load_default=30, validate=validate.OneOf(SNOOZE_DAYS))
 
 
+class ClickBody(Schema):
+    """The body of a click on a link of an e-mail: the token that the link carried."""
+
+    class Meta:
+        unknown = RAISE
+
+    token = fields.String(required=True, validate=validate.Length(1, 400))
+
+
 class PostPurchaseQuery(Schema):
     """The body of `POST /ext/post-purchase/offers`."""
 

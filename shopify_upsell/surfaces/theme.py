@@ -13,6 +13,7 @@ from flask_smorest import Blueprint
 from webargs.flaskparser import FlaskParser
 from werkzeug.exceptions import UnprocessableEntity
 
+from shopify_upsell.attribution.email_link import EMAIL_LINK_PURPOSE, read_email_click
 from shopify_upsell.attribution.token import TOKEN_PURPOSE
 from shopify_upsell.core import InvalidInput, ShopId, UpsellError
 from shopify_upsell.database import bind_shop
@@ -25,9 +26,9 @@ from shopify_upsell.offers.snapshot import OfferRequest
 from shopify_upsell.shops.store import find_shop
 from shopify_upsell.surfaces.deciding import decide_and_keep
 from shopify_upsell.surfaces.rendering import OfferRenderer
-from shopify_upsell.surfaces.schemas import OffersAnswer, OffersQuery, TouchAnswer, TouchBody
+from shopify_upsell.surfaces.schemas import ClickBody, OffersAnswer, OffersQuery, TouchAnswer, TouchBody
 from shopify_upsell.surfaces.services import SurfaceServices, installed_shop
-from shopify_upsell.surfaces.touching import take_touch
+from shopify_upsell.surfaces.touching import take_click, take_touch
 
 log = logging.getLogger(__name__)
 
@@ -95,6 +96,19 @@ def make_blueprint(services: SurfaceServices) -> Blueprint:
             shop = installed_shop(find_shop(session, g.proof.shop_domain))
             bind_shop(session, shop.shop_id)
             return {"recorded": take_touch(session, shop.shop_id, touch, now=services.clock())}
+
+    @blueprint.post("/clicks")
+    @blueprint.arguments(ClickBody())
+    @blueprint.response(200, TouchAnswer)
+    def clicks(body: dict[str, str]) -> dict[str, bool]:
+        """Record that somebody followed a link of an e-mail; said twice, kept once."""
+        now = services.clock()
+        with services.database.write() as session:
+            shop = installed_shop(find_shop(session, g.proof.shop_domain))
+            bind_shop(session, shop.shop_id)
+            keys = services.keyring.signing_keys(EMAIL_LINK_PURPOSE, shop.shop_id)
+            claim = read_email_click(body["token"], keys, shop_id=shop.shop_id, now=now)
+            return {"recorded": take_click(session, shop.shop_id, claim, now=now)}
 
     return blueprint
 

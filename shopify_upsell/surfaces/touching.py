@@ -6,6 +6,8 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from shopify_upsell.attribution.email_link import email_click
+from shopify_upsell.attribution.token import OfferClaim
 from shopify_upsell.attribution.touch import Touch, record_touchpoint
 from shopify_upsell.core import NotFound, ProductId, ShopId, VariantId
 from shopify_upsell.customers.dismissals import ANY_OFFER, scopes_of
@@ -47,6 +49,20 @@ def take_touch(session: Session, shop_id: ShopId, touch: Mapping[str, Any], *, n
         TOUCHPOINTS.labels(touch["event"]).inc()
         _count_reaction(session, decision, offer, touch["event"], now)
         _tell_signal(session, decision, offer, touch["event"], now)
+    return is_new
+
+
+def take_click(session: Session, shop_id: ShopId, claim: OfferClaim, *, now: datetime) -> bool:
+    """Keep the click on a link of an e-mail once. Returns False when it was already known.
+
+    Raises: NotFound when the decision behind the e-mail is gone, or chose no such offer.
+    """
+    decision = read_served(session, shop_id, claim.decision_id)
+    offer = _chosen(decision, claim.offer_id)
+    touch = email_click(claim, now=now, unit=_subject(decision), product_ids=_added(decision, offer))
+    is_new = record_touchpoint(session, shop_id, touch)
+    if is_new:
+        TOUCHPOINTS.labels(touch.kind).inc()
     return is_new
 
 

@@ -13,6 +13,7 @@ export const SCRIPT = fs.readFileSync(path.join(THEME, 'assets/wellpaired-offer.
 // jsdom cannot navigate, so the script gets a location that remembers being asked to.
 export const page = {
   origin: window.location.origin,
+  search: '',
   reload: vi.fn(),
   toString: () => `${window.location.origin}/`,
 };
@@ -93,6 +94,7 @@ class Storefront {
       'cart.js': () => reply({ token: 'cart9?key=secret', items: [{ variant_id: 91, quantity: 2, key: '91:abc' }] }),
       offers: () => reply({ decision_id: 'd1', offers: [offer()] }),
       events: () => reply({ recorded: true }),
+      clicks: () => reply({ recorded: true }),
       preferences: () => reply({ level: 'all', levels: ['all', 'fewer', 'restock_only', 'none'] }),
       'cart/add.js': () => reply({ items: [{ id: 21, key: '21:new', quantity: 1 }] }),
       'cart/change.js': () => reply({ items: [] }),

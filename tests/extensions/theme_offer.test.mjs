@@ -78,6 +78,18 @@ describe('showing offers', () => {
     expect(query.get('codes')).toBe('WALK10,old');
   });
 
+  test('hands in the token of a link that was followed, and nothing without one', async () => {
+    await shop.visit();
+    expect(shop.called('clicks')).toEqual([]);
+
+    page.search = '?variant=1&wp_click=a.b.c.d';
+    await shop.visit();
+    page.search = '';
+
+    const [call] = shop.called('clicks');
+    expect(call.body).toEqual({ token: 'a.b.c.d' });
+  });
+
   test('asks on the cart page without a product', async () => {
     await shop.visit({ pageType: 'cart' });
 
