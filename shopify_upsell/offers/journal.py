@@ -18,6 +18,7 @@ from shopify_upsell.core import RetryLater, ShopId
 from shopify_upsell.customers.courtesy import spend
 from shopify_upsell.customers.courtesy_store import Swap, swap_states, take_from_shop
 from shopify_upsell.database import Database, bind_shop
+from shopify_upsell.metrics import DECISIONS
 from shopify_upsell.offers.candidate import Decision
 from shopify_upsell.offers.decisions import save_decisions
 from shopify_upsell.offers.exploration_store import may_try
@@ -163,3 +164,21 @@ def _take_from_shop(session: Session, ticket: _Ticket) -> None:
     ticket.is_kept = take_from_shop(
         session, decision.shop_id, card_count, decision.inputs.caps, now=decision.decided_at
     )
+
+
+def note_decided(decision: Decision) -> Decision:
+    """Count and log an answer that leaves; nothing personal is in either."""
+    outcome = "holdout" if decision.is_holdout else "silent" if not decision.chosen else "decided"
+    DECISIONS.labels(decision.placement, outcome).inc()
+    log.info(
+        "offer_decided",
+        extra={
+            "shop_id": decision.shop_id,
+            "decision_id": decision.decision_id,
+            "placement": decision.placement,
+            "offer_count": len(decision.chosen),
+            "gate": decision.answer.gate,
+            "is_holdout": decision.is_holdout,
+        },
+    )
+    return decision

@@ -14,13 +14,12 @@ from sqlalchemy.orm import Session
 
 from shopify_upsell.core import ConflictingRequest, DecisionId, NotFound, ShopId
 from shopify_upsell.database import Database, bind_shop
-from shopify_upsell.metrics import DECISIONS
 from shopify_upsell.offers.candidate import Answer, ChosenOffer, Decision, Rejection
 from shopify_upsell.offers.choice import LIFECYCLE
 from shopify_upsell.offers.decide import decide
 from shopify_upsell.offers.decisions import Served, read_served
 from shopify_upsell.offers.gates import paused, preference_none, unhappy
-from shopify_upsell.offers.journal import DecisionJournal
+from shopify_upsell.offers.journal import DecisionJournal, note_decided
 from shopify_upsell.offers.pipeline import without_cards
 from shopify_upsell.offers.snapshot import OfferRequest, Snapshot
 from shopify_upsell.sends.sent import (
@@ -121,10 +120,10 @@ class SendDesk:
                 return known
             decision = self._decide(shop, send, now)
             if self._is_kept(decision):
-                return _said(decision)
+                return note_decided(decision)
         silent = without_cards(decision)
         self._is_kept(silent)
-        return self._known(shop.shop_id, send.decision_id) or _said(silent)
+        return self._known(shop.shop_id, send.decision_id) or note_decided(silent)
 
     def _is_kept(self, decision: Decision) -> bool:
         try:
@@ -222,20 +221,3 @@ def answer_for(session: Session, shop_id: ShopId, send_id: int, outcome: str, *,
     elif send.state == HANDED_OVER:
         end_sends(session, shop_id, [Ending(send_id, FAILED)], now=now)
     return read_send(session, shop_id, send_id)
-
-
-def _said(decision: Decision) -> Decision:
-    outcome = "holdout" if decision.is_holdout else "silent" if not decision.chosen else "decided"
-    DECISIONS.labels(decision.placement, outcome).inc()
-    log.info(
-        "offer_decided",
-        extra={
-            "shop_id": decision.shop_id,
-            "decision_id": decision.decision_id,
-            "placement": decision.placement,
-            "offer_count": len(decision.chosen),
-            "gate": decision.answer.gate,
-            "is_holdout": decision.is_holdout,
-        },
-    )
-    return decision

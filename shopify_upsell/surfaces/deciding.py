@@ -5,9 +5,9 @@ import logging
 from shopify_upsell.customers.store import merge_visitor
 from shopify_upsell.customers.upkeep import merge_courtesy
 from shopify_upsell.database import bind_shop
-from shopify_upsell.metrics import DECISIONS
 from shopify_upsell.offers.candidate import Decision
 from shopify_upsell.offers.decide import decide
+from shopify_upsell.offers.journal import note_decided
 from shopify_upsell.offers.pipeline import without_cards
 from shopify_upsell.offers.snapshot import OfferRequest
 from shopify_upsell.shops.store import Shop
@@ -28,10 +28,10 @@ def decide_and_keep(services: SurfaceServices, shop: Shop, request: OfferRequest
         decision = _decided(services, shop, request)
         if services.journal.keep(decision):
             _carry_over(services, decision)
-            return _said(decision)
+            return note_decided(decision)
     silent = without_cards(decision)
     services.journal.keep(silent)
-    return _said(silent)
+    return note_decided(silent)
 
 
 def _carry_over(services: SurfaceServices, decision: Decision) -> None:
@@ -64,20 +64,3 @@ def _decided(services: SurfaceServices, shop: Shop, request: OfferRequest) -> De
             shop=shop,
             holdout_basis_points=services.holdout_basis_points,
         )
-
-
-def _said(decision: Decision) -> Decision:
-    outcome = "holdout" if decision.is_holdout else "silent" if not decision.chosen else "decided"
-    DECISIONS.labels(decision.placement, outcome).inc()
-    log.info(
-        "offer_decided",
-        extra={
-            "shop_id": decision.shop_id,
-            "decision_id": decision.decision_id,
-            "placement": decision.placement,
-            "offer_count": len(decision.chosen),
-            "gate": decision.answer.gate,
-            "is_holdout": decision.is_holdout,
-        },
-    )
-    return decision
