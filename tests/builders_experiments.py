@@ -54,6 +54,7 @@ def an_experiment(
     # A random salt would put other people into the arms each time: an A/A test would fail now and then, as it should.
     held = session.scalar(select(func.count()).select_from(ExperimentRow).where(ExperimentRow.shop_id == shop_id))
     salt, group = plan.pop("salt", f"a salt of the tests, {held}"), plan.pop("group", None)
+    traffic = plan.pop("traffic_basis_points", 10_000)
     arms = arm_plans(kind, offer, shares, patches)
     differs = discounts_differ(offer, arms)
     given = {
@@ -66,7 +67,7 @@ def an_experiment(
         "discounts_differ": differs,
     }
     written = ExperimentPlan(**given | {"horizon_days": 60 if kind == "time_window" else 14} | plan)
-    draft = ExperimentDraft(offer.offer_id, "An experiment", written, arms, group)
+    draft = ExperimentDraft(offer.offer_id, "An experiment", written, arms, group, traffic)
     created = create_experiment(session, shop_id, draft, now=LAUNCH)
     if salt is not None:
         session.get(ExperimentRow, created.experiment_id).salt = salt

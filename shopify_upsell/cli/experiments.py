@@ -11,10 +11,11 @@ from sqlalchemy.orm import Session
 
 from shopify_upsell.cli.joined import joined_parts, reading, require_shop
 from shopify_upsell.core import LARGEST_ID, InvalidInput, OfferId
+from shopify_upsell.experiments.assignment import ALL_BASIS_POINTS
 from shopify_upsell.experiments.kinds import KINDS
 from shopify_upsell.inbox.store import freshness
 from shopify_upsell.jobs.worker import utc_now
-from shopify_upsell.offers.experiment_store import end_experiment, start_experiment
+from shopify_upsell.offers.experiment_store import end_experiment, start_experiment, widen_traffic
 from shopify_upsell.reports.experiment_report import ExperimentReport, experiment_report, experiment_reports
 from shopify_upsell.reports.incremental import plain
 from shopify_upsell.reports.outcomes import rebuild_outcomes
@@ -31,7 +32,7 @@ number_argument = click.argument("experiment_id", type=click.IntRange(1, LARGEST
 
 @click.group()
 def experiment() -> None:
-    """Experiments of one shop: create, start, stop, list, show, recount."""
+    """Experiments of one shop: create, start, widen, stop, list, show, recount."""
 
 
 @experiment.command()
@@ -46,6 +47,14 @@ def experiment() -> None:
 @click.option("--units", "n_max", type=click.IntRange(1), help="Units in all arms; default: what the lift needs.")
 @click.option("--horizon-days", type=click.IntRange(1, 365))
 @click.option("--group", help="NAME:FROM:TO, basis points of a group of experiments that exclude each other.")
+@click.option(
+    "--traffic",
+    "traffic_basis_points",
+    default=ALL_BASIS_POINTS,
+    show_default=True,
+    type=click.IntRange(0, ALL_BASIS_POINTS),
+    help="Basis points of the shoppers it may have; widen it later.",
+)
 def create(domain: str, arms: tuple[str, ...], group: str | None, **given: Any) -> None:
     """Write a draft, and see what it could find before it starts."""
     request = ExperimentRequest(
@@ -69,6 +78,17 @@ def start(domain: str, experiment_id: int) -> None:
         ahead = outlook(session, shop.shop_id, found, now=utc_now())
     click.echo(f"experiment {experiment_id} runs")
     click.echo(ahead.words)
+
+
+@experiment.command()
+@shop_option
+@number_argument
+@click.argument("traffic_basis_points", type=click.IntRange(0, ALL_BASIS_POINTS))
+def widen(domain: str, experiment_id: int, traffic_basis_points: int) -> None:
+    """Let more shoppers in from now on, never fewer; who is in stays in the same arm."""
+    with _writing(domain) as (session, shop):
+        widen_traffic(session, shop.shop_id, experiment_id, traffic_basis_points, now=utc_now())
+    click.echo(f"experiment {experiment_id} lets in {traffic_basis_points} of 10000")
 
 
 @experiment.command()

@@ -7,7 +7,7 @@ A plan does not change once it has begun. What arms serve is decided by `arms`, 
 import json
 import secrets
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -18,7 +18,7 @@ from shopify_upsell.core import ConflictingRequest, InvalidInput, NotFound, Offe
 from shopify_upsell.database import Base, OwnId, UtcDateTime
 from shopify_upsell.experiments.assignment import ALL_BASIS_POINTS, Arm
 from shopify_upsell.experiments.kinds import CONTROL, ExperimentPlan
-from shopify_upsell.experiments.layers import QuarterHoldout
+from shopify_upsell.experiments.layers import QuarterHoldout, widen
 from shopify_upsell.experiments.running import ArmPlan, GroupSlot, RunningExperiment, layers_of
 from shopify_upsell.offers.arms import fields_changed
 from shopify_upsell.offers.store import read_offer
@@ -73,13 +73,17 @@ class ExperimentDraft:
 
 @dataclass(frozen=True, slots=True)
 class Experiment:
-    """An experiment as it stands. `reason`: why it ended, or waits."""
+    """An experiment as it stands. `reason`: why it ended, or waits.
+
+    Shape: `traffics[i]` are the basis points of its units that it let in during `intervals[i]`.
+    """
 
     name: str
     state: str
     plan: ExperimentPlan
     running: RunningExperiment
     intervals: tuple[tuple[datetime, datetime | None], ...]
+    traffics: tuple[int, ...]
     created_at: datetime
     started_at: datetime | None
     ended_at: datetime | None
@@ -98,6 +102,13 @@ class Experiment:
     def ran_at(self, moment: datetime) -> bool:
         """Tell whether it assigned units then. The end of an interval is excluded."""
         return any(start <= moment and (end is None or moment < end) for start, end in self.intervals)
+
+    def running_at(self, moment: datetime) -> RunningExperiment:
+        """What assigned units then: before its traffic was widened it let fewer in."""
+        for (start, end), traffic in zip(self.intervals, self.traffics, strict=True):
+            if start <= moment and (end is None or moment < end):
+                return replace(self.running, traffic_basis_points=traffic)
+        return self.running
 
 
 def create_experiment(session: Session, shop_id: ShopId, draft: ExperimentDraft, *, now: datetime) -> Experiment:
@@ -152,7 +163,30 @@ def start_experiment(session: Session, shop_id: ShopId, experiment_id: int, *, n
     _check_neighbours(mine, others)
     layers_of([*others, mine], _NO_HOLDOUT)
     row.state, row.started_at = RUNNING, now
-    row.intervals = canonical_json([[now, None]])
+    row.intervals = _opened(row, now)
+    session.flush()
+    return _experiment(row)
+
+
+def widen_traffic(
+    session: Session, shop_id: ShopId, experiment_id: int, traffic_basis_points: int, *, now: datetime
+) -> Experiment:
+    """Let more units in from now on. Who is in stays in, in the same arm; decisions of before count as they were made.
+
+    Raises: NotFound; InvalidInput beyond 10,000; ConflictingRequest when it has ended, or would let fewer in.
+    """
+    row = _row(session, shop_id, experiment_id)
+    if row.state not in (DRAFT, RUNNING):
+        raise ConflictingRequest("the experiment has ended")
+    held = _experiment(row)
+    traffic = widen(held.running.trial, traffic_basis_points).traffic_basis_points
+    if traffic == held.running.traffic_basis_points:
+        return held
+    is_open = row.state == RUNNING and not held.is_waiting
+    row.intervals = _closed(row, now)
+    row.traffic_basis_points = traffic
+    if is_open:
+        row.intervals = _opened(row, now)
     session.flush()
     return _experiment(row)
 
@@ -188,7 +222,7 @@ def set_waiting(
     row = _row(session, shop_id, experiment_id)
     held = _experiment(row)
     if held.state == RUNNING and held.is_waiting != is_waiting:
-        row.intervals = _closed(row, now) if is_waiting else canonical_json([*json.loads(row.intervals), [now, None]])
+        row.intervals = _closed(row, now) if is_waiting else _opened(row, now)
         row.reason = reason
         session.flush()
     return _experiment(row)
@@ -234,7 +268,11 @@ def _group_salt(session: Session, shop_id: ShopId, name: str) -> str:
 
 def _closed(row: ExperimentRow, now: datetime) -> str:
     intervals = json.loads(row.intervals)
-    return canonical_json([[start, now if end is None else end] for start, end in intervals])
+    return canonical_json([[start, now if end is None else end, *traffic] for start, end, *traffic in intervals])
+
+
+def _opened(row: ExperimentRow, now: datetime) -> str:
+    return canonical_json([*json.loads(row.intervals), [now, None, row.traffic_basis_points]])
 
 
 def _row(session: Session, shop_id: ShopId, experiment_id: int, *, lock: bool = True) -> ExperimentRow:
@@ -258,15 +296,18 @@ def _experiment(row: ExperimentRow) -> Experiment:
         traffic_basis_points=row.traffic_basis_points,
         paused_arms=tuple(json.loads(row.paused_arms)),
     )
-    intervals = tuple(
-        (parse_time(start), None if end is None else parse_time(end)) for start, end in json.loads(row.intervals)
-    )
+    # Intervals written before traffic could be widened do not tell it.
+    spans = [
+        (start, end, *(traffic or [row.traffic_basis_points])) for start, end, *traffic in json.loads(row.intervals)
+    ]
+    intervals = tuple((parse_time(start), None if end is None else parse_time(end)) for start, end, _ in spans)
     return Experiment(
         name=row.name,
         state=row.state,
         plan=_plan(json.loads(row.plan)),
         running=running,
         intervals=intervals,
+        traffics=tuple(traffic for _, _, traffic in spans),
         created_at=row.created_at,
         started_at=row.started_at,
         ended_at=row.ended_at,

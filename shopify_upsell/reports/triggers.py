@@ -112,7 +112,8 @@ class _Decision:
 
     def __init__(self, session: Session, shop_id: ShopId, row: Row[Any], running: Sequence[Experiment]) -> None:
         self._session, self._shop_id, self._row = session, shop_id, row
-        self._running = {one.experiment_id: one.running for one in running}
+        # Not at the very moment: for a few seconds a process may still let in only those it let in before.
+        self._running = {one.experiment_id: one.running_at(row.decided_at - SETTLING) for one in running}
         self.request = request_from_json(row.inputs)
         self.assigned = arms_for(self._running.values(), row.unit, is_holdout=row.is_holdout)
         self._served = {int(offer["offer_id"]) for offer in json.loads(row.answer)["chosen"]}

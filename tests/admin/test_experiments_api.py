@@ -110,6 +110,21 @@ def test_shares_units_and_group_are_the_merchants_and_the_groups_salt_is_told_no
     assert row.salt not in str(made)
 
 
+def test_traffic_is_widened_by_its_merchant_alone_and_never_made_less(merchant, stranger, offer_id, database):
+    number = created(merchant, offer_id, traffic_basis_points=2_000)["experiment"]["experiment_id"]
+    merchant("POST", f"/experiments/{number}/start")
+    route, before = f"/experiments/{number}/traffic", counts(database)
+
+    assert refusal_of(merchant("POST", route, {"traffic_basis_points": 1_000}))[0] == 409
+    assert refusal_of(merchant("POST", route, {"traffic_basis_points": 10_001}))[0] == 422
+    assert refusal_of(stranger("POST", route, {"traffic_basis_points": 9_000}))[0] == 404
+    assert counts(database) == before
+    answer = merchant("POST", route, {"traffic_basis_points": 9_000})
+    assert (answer.status_code, answer.get_json()["traffic_basis_points"]) == (200, 9_000)
+    with database.read() as session:
+        assert [one.traffic_basis_points for one in session.scalars(select(ExperimentRow))] == [9_000]
+
+
 def swapped(place, **arm):
     arms = [{"name": "control"}, {"name": "treatment", "changes": CHANGES["creative"]}]
     arms[place] |= arm

@@ -1,5 +1,6 @@
 """Who counts, in which arm and from when: the same whatever arm served what, and in whatever order it is counted."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -14,11 +15,11 @@ from builders_experiments import (
     store,
 )
 
-from shopify_upsell.core import ShopId
+from shopify_upsell.core import ConflictingRequest, InvalidInput, NotFound, ShopId
 from shopify_upsell.customers.standing import read_standing
 from shopify_upsell.database import bind_shop
 from shopify_upsell.experiments.running import arms_for
-from shopify_upsell.offers.experiment_store import end_experiment, set_waiting
+from shopify_upsell.offers.experiment_store import end_experiment, read_experiment, set_waiting, widen_traffic
 from shopify_upsell.offers.unit_store import STANDING_WITH_UNIT, Sighting, link_subjects, people_of, unit_among
 from shopify_upsell.reports.exposures import count_exposures
 from shopify_upsell.reports.outcome_store import arm_totals, records_in, surface_counts
@@ -41,7 +42,7 @@ def unit_for(session, shop_id, subjects):
 
 def visitors_in(experiment, arm, count):
     """Visitors whose hash puts them into the arm."""
-    running = (experiment.running,)
+    running = (getattr(experiment, "running", experiment),)
     found = (f"v{n}" for n in range(10_000) if arms_for(running, f"v:v{n}")[0].arm == arm)
     return [next(found) for _ in range(count)]
 
@@ -116,6 +117,53 @@ def test_decisions_outside_the_time_an_experiment_ran_count_for_the_holdout_alon
     times = {one.first_at for one in records_in(session, shop_id, experiment.experiment_id, 1)}
     assert times == {LAUNCH + timedelta(days=0.5), LAUNCH + timedelta(days=2.5)}
     assert arm_totals(session, shop_id, 0, 20264)["open"].units == len(days)
+
+
+def test_who_is_let_in_later_counts_from_then_and_who_was_in_stays_in_the_same_arm(session, shop_id, offer):
+    experiment = an_experiment(session, shop_id, offer, "placement", PATCH, traffic_basis_points=2_000)
+    everybody = replace(experiment.running, traffic_basis_points=10_000)
+    inside = next(v for v in visitors_in(everybody, "treatment", 90) if arms_for((experiment.running,), f"v:{v}"))
+    outside = next(v for v in visitors_in(everybody, "control", 90) if not arms_for((experiment.running,), f"v:{v}"))
+    widened_at, later = LAUNCH + timedelta(days=1), LAUNCH + timedelta(days=2)
+    for visitor in (inside, outside):
+        for number, at in enumerate((LAUNCH + timedelta(hours=1), widened_at + timedelta(seconds=1), later)):
+            running = (everybody if number else experiment.running,)
+            store(session, shop_id, a_decision(shop_id, (offer,), at, visitor=visitor, experiments=running))
+
+    widen_traffic(session, shop_id, experiment.experiment_id, 10_000, now=widened_at)
+    count_exposures(session, shop_id, now=NOW)
+
+    found = {one.arm: one.first_at for one in records_in(session, shop_id, experiment.experiment_id, 1)}
+    assert found == {"treatment": LAUNCH + timedelta(hours=1), "control": later}
+
+
+def test_traffic_is_never_made_less_and_nothing_is_let_in_after_the_end(session, shop_id, offer):
+    experiment = an_experiment(session, shop_id, offer, "placement", PATCH, traffic_basis_points=2_000)
+    number = experiment.experiment_id
+
+    with pytest.raises(ConflictingRequest, match="only be widened"):
+        widen_traffic(session, shop_id, number, 1_999, now=NOW)
+    with pytest.raises(InvalidInput):
+        widen_traffic(session, shop_id, number, 10_001, now=NOW)
+    with pytest.raises(NotFound):
+        widen_traffic(session, ShopId(shop_id + 1), number, 10_000, now=NOW)
+    assert widen_traffic(session, shop_id, number, 2_000, now=NOW) == experiment
+    end_experiment(session, shop_id, number, now=NOW, reason="enough")
+    with pytest.raises(ConflictingRequest, match="has ended"):
+        widen_traffic(session, shop_id, number, 10_000, now=NOW)
+    assert read_experiment(session, shop_id, number).running == experiment.running
+
+
+def test_an_experiment_widened_while_it_waits_goes_on_with_more(session, shop_id, offer):
+    experiment = an_experiment(session, shop_id, offer, "placement", PATCH, traffic_basis_points=2_000)
+    number, day = experiment.experiment_id, timedelta(days=1)
+    set_waiting(session, shop_id, number, is_waiting=True, now=LAUNCH + day)
+
+    widen_traffic(session, shop_id, number, 5_000, now=LAUNCH + 2 * day)
+    found = set_waiting(session, shop_id, number, is_waiting=False, now=LAUNCH + 3 * day)
+
+    assert found.traffics == (2_000, 5_000)
+    assert [found.ran_at(LAUNCH + part * day) for part in (0.5, 1.5, 2.5, 3.5)] == [True, False, False, True]
 
 
 def test_a_late_decision_moves_the_trigger_back_and_counting_again_changes_nothing(session, shop_id, offer):

@@ -139,6 +139,12 @@ class ExperimentBody(Strict):
         )
 
 
+class TrafficBody(Strict):
+    """How many of the units it may have the experiment lets in."""
+
+    traffic_basis_points = whole(required=True, validate=_SHARE)
+
+
 class StopBody(Strict):
     """Why the experiment ends."""
 

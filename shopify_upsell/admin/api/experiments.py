@@ -13,6 +13,7 @@ from shopify_upsell.admin.api.experiment_schemas import (
     ExperimentsJson,
     PlannedExperimentJson,
     StopBody,
+    TrafficBody,
     VerdictJson,
 )
 from shopify_upsell.admin.api.offer_schemas import Strict
@@ -28,6 +29,7 @@ from shopify_upsell.offers.experiment_store import (
     experiments_in,
     read_experiment,
     start_experiment,
+    widen_traffic,
 )
 from shopify_upsell.reports.experiment_report import ArmReport, ExperimentReport, experiment_report
 from shopify_upsell.reports.freshness import read_freshness
@@ -82,6 +84,17 @@ def _add_running_routes(blueprint: Blueprint, services: MerchantServices) -> Non
         with writing(services) as session:
             before = read_experiment(session, caller().shop_id, _known(experiment_id))
             after = start_experiment(session, caller().shop_id, before.experiment_id, now=caller().now)
+            note(session, "experiment", str(experiment_id), before=_told(before), after=_told(after))
+        return _told(after)
+
+    @blueprint.post("/experiments/<int:experiment_id>/traffic")
+    @blueprint.arguments(TrafficBody)
+    @blueprint.response(200, ExperimentJson)
+    def widen(body: dict[str, int], experiment_id: int) -> dict[str, Any]:
+        """Let more shoppers in from now on, never fewer. Who is in stays in, in the same arm."""
+        with writing(services) as session:
+            before = read_experiment(session, caller().shop_id, _known(experiment_id))
+            after = widen_traffic(session, caller().shop_id, before.experiment_id, **body, now=caller().now)
             note(session, "experiment", str(experiment_id), before=_told(before), after=_told(after))
         return _told(after)
 
