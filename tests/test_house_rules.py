@@ -188,11 +188,11 @@ VERBS = {
     "decisions", "delivery", "delivery_store", "discount_store", "discount_sync", "dismissals_store",
     "edit_schemas", "experiment_store", "exploration_store", "fields", "freshening", "handing_over", "histories",
     "importing", "intake", "journal", "journeys", "launching", "merchant_settings", "months", "opt_out_store",
-    "order_schemas", "order_signals", "ownership", "planning", "preferences_store", "product_schemas",
-    "profile_store", "pruning", "recording", "refit", "regret_store", "regretting", "replay", "returned_store",
-    "settings_store", "settle", "setup", "shelving", "signal_intake", "signal_schemas", "signal_store",
-    "signal_tables", "sold_store", "standing", "store", "supply_store", "sync", "tables", "throttle_store",
-    "timing_store", "touch", "tracing", "unit_store", "upkeep", "words_store",
+    "order_schemas", "order_signals", "ownership", "planning", "preferences_store", "product_ratings",
+    "product_schemas", "profile_store", "pruning", "recording", "refit", "regret_store", "regretting", "replay",
+    "returned_store", "settings_store", "settle", "setup", "shelving", "signal_intake", "signal_schemas",
+    "signal_store", "signal_tables", "sold_store", "standing", "store", "supply_store", "sync", "tables",
+    "throttle_store", "timing_store", "touch", "tracing", "unit_store", "upkeep", "words_store",
 }  # fmt: skip
 IMPURE_IMPORTS = {
     "flask",

@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from shopify_upsell.core import Announcement, CustomerId, Delivery, OrderId, ShopId, UnreadableFact
 from shopify_upsell.customers.derived import parcel_of
 from shopify_upsell.customers.order_signals import owned_orders
+from shopify_upsell.customers.product_ratings import rate_products
 from shopify_upsell.customers.signal import Signal
 from shopify_upsell.customers.signal_schemas import (
     CustomerSchema,
@@ -131,8 +132,9 @@ def record_email_consent(session: Session, delivery: Delivery) -> list[Announcem
 
 
 def retain_signals(session: Session, job: Job) -> Sequence[Announcement]:
-    """The job that erases signals which no longer count."""
+    """The job that erases signals which no longer count, and averages reviews over those that are left."""
     erase_old_signals(session, job.shop_id, job.now)
+    rate_products(session, job.shop_id)
     return ()
 
 

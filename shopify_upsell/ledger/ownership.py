@@ -144,8 +144,15 @@ def poor_products(
     return product_health(session, shop_id, [ProductId(one) for one in session.scalars(rows)])
 
 
-def put_ratings(session: Session, shop_id: ShopId, ratings: Mapping[ProductId, tuple[float, int]]) -> None:
-    """Keep the mean stars and number of reviews of products, in the place of what was held."""
+def rated_products(session: Session, shop_id: ShopId) -> set[ProductId]:
+    """Products that have a rating."""
+    row = ProductHealthRow
+    rated = select(row.product_id).where(row.shop_id == shop_id, row.rating_count > 0)
+    return {ProductId(product_id) for product_id in session.scalars(rated)}
+
+
+def put_ratings(session: Session, shop_id: ShopId, ratings: Mapping[ProductId, tuple[float | None, int]]) -> None:
+    """Keep the mean stars and number of reviews of products, in the place of what was held; None and 0: no reviews."""
     held = product_health(session, shop_id, ratings)
     empty = ProductHealth(0, 0)
     rows = [

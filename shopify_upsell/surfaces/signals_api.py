@@ -15,10 +15,11 @@ from marshmallow import RAISE, Schema, ValidationError, fields, post_load, valid
 from sqlalchemy.orm import Session
 from werkzeug.exceptions import TooManyRequests, UnprocessableEntity
 
-from shopify_upsell.core import CustomerId, InvalidInput, ProofRefused, parse_time
+from shopify_upsell.core import CustomerId, InvalidInput, ProductId, ProofRefused, parse_time
 from shopify_upsell.customers.api_key_store import source_of_key
 from shopify_upsell.customers.api_keys import ApiKey, read_bearer
 from shopify_upsell.customers.derived import DERIVED
+from shopify_upsell.customers.product_ratings import REVIEW, rate_products
 from shopify_upsell.customers.signal import Signal
 from shopify_upsell.customers.signal_store import record_signals, told_of_another
 from shopify_upsell.customers.signals import (
@@ -142,6 +143,10 @@ def make_blueprint(services: SurfaceServices) -> Blueprint:
             bind_shop(session, g.shop_id)
             _refuse(told_of_another(session, g.shop_id, told), "external_id: names a signal of another customer")
             new = record_signals(session, g.shop_id, told, now)
+            if reviewed := {
+                ProductId(one.product_id) for one in told if one.kind == REVIEW and one.product_id is not None
+            }:
+                rate_products(session, g.shop_id, reviewed)
         log.info("signals_told", extra={"shop_id": g.shop_id, "signal_count": len(told), "new_count": new})
         return {"accepted": len(told), "new": new}
 

@@ -18,6 +18,7 @@ from shopify_upsell.customers.signal_store import read_shopper
 from shopify_upsell.customers.signal_tables import ApiKeyRow, SignalRow
 from shopify_upsell.customers.signals import SIGNALS
 from shopify_upsell.database import bind_shop
+from shopify_upsell.ledger.store import product_health
 from shopify_upsell.shops.store import ShopRow
 from shopify_upsell.surfaces import signals_api
 
@@ -83,6 +84,19 @@ def test_a_ticket_told_by_a_helpdesk_holds_until_it_is_solved(application, shops
     assert gate_of(application, shops[ONE]) is None
     assert {row.source for row in rows_of(application, SignalRow)} == {"gorgias"}
     assert gate_of(application, shops[TWO]) is None
+
+
+def test_a_review_that_is_told_counts_in_the_stars_of_its_product(application, shops, key):
+    review = {"kind": "review", "product_id": 77, "external_id": "r-1", "value": 2}
+
+    tell(application, key, a_ticket(**review), a_ticket(**review | {"external_id": "r-2", "value": 5}))
+    tell(application, key, a_ticket(**review | {"external_id": "r-3", "product_id": None}))
+
+    with parts_of(application).database.read() as session:
+        found = {shop_id: product_health(session, shop_id, [77]) for shop_id in shops.values()}
+    assert {shop_id: [(one.rating, one.rating_count) for one in held.values()] for shop_id, held in found.items()} == {
+        shops[ONE]: [(3.5, 2)], shops[TWO]: [],
+    }  # fmt: skip
 
 
 def test_telling_again_changes_nothing(application, key):
