@@ -6,11 +6,12 @@ from functools import partial
 from multiprocessing import get_context
 
 import pytest
+from builders_courtesy import swap_state
 from builders_database import NOW, add_shop
 
 from shopify_upsell.core import OfferId
 from shopify_upsell.customers.courtesy import Caps, cap_hit, room, spend
-from shopify_upsell.customers.courtesy_store import read_states, swap_state, take_from_shop
+from shopify_upsell.customers.courtesy_store import read_states, take_from_shop
 from shopify_upsell.database import Database, bind_shop, is_transient
 
 CAPS = Caps(session=30, day=30, month=40, offer_day=5, offer_month=5)

@@ -110,13 +110,6 @@ def read_states(session: Session, shop_id: ShopId, subjects: Sequence[str]) -> C
     return Courtesy(states[0], merged_state(states))
 
 
-def swap_state(
-    session: Session, shop_id: ShopId, subject: str, before: CourtesyState, after: CourtesyState, *, now: datetime
-) -> bool:
-    """Put one state in the place of another. False when somebody else was first, and then nothing was written."""
-    return swap_states(session, shop_id, [Swap(subject, before, after)], now=now)[0]
-
-
 def _first_state(insert: Any) -> Any:
     fresh = insert(TABLE).values(
         shop_id=bindparam("its_shop", type_=ExternalId),

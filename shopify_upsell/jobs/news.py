@@ -6,12 +6,14 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import BigInteger, Integer, Text, bindparam, exists, literal, select
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from shopify_upsell.core import Announcement, canonical_json, digest_of
-from shopify_upsell.database import UtcDateTime, dialect_insert, is_postgresql
+from shopify_upsell.database import UtcDateTime
 from shopify_upsell.jobs.queue import Job, JobRequest, enqueue, wake_after_commit
 from shopify_upsell.jobs.store import JobRow
+from shopify_upsell.spelled import Spelled
 
 ABOVE_DIGITS = "~"
 
@@ -58,15 +60,15 @@ def ask_unless_waiting(session: Session, job: Job, requests: Mapping[str, JobReq
         for start, request in sorted(requests.items())
     ]
     if rows:
-        session.connection().execute(_insert_unless_waiting(session), rows)
+        INSERT_UNLESS_WAITING.change_each(session, rows)
         wake_after_commit(session)
 
 
-def _insert_unless_waiting(session: Session) -> Any:
+def _insert_unless_waiting(insert: Any) -> Any:
     job: Any = JobRow.__table__.c
     shop_id, start, end = _given("its_shop", BigInteger), _given("key_from", Text), _given("key_to", Text)
     # Compare byte by byte: a collation may skip the marks that part a key.
-    at_least, below = ("~>=~", "~<~") if is_postgresql(session) else (">=", "<")
+    at_least, below = ("~>=~", "~<~") if insert is postgresql.insert else (">=", "<")
     same = (job.dedupe_key.op(at_least, is_comparison=True)(start), job.dedupe_key.op(below, is_comparison=True)(end))
     never_claimed = (job.state == "new", job.attempts == 0, job.lease_token.is_(None))
     waits = select(job.job_id).where(job.shop_id == shop_id, *same, *never_claimed).limit(1)
@@ -82,12 +84,21 @@ def _insert_unless_waiting(session: Session) -> Any:
         "created_at": _given("asked_at", UtcDateTime),
     }
     new = select(*columns.values()).where(~exists(select(waiting.c.job_id)))
-    insert = dialect_insert(session)(JobRow.__table__).from_select(list(columns), new)
-    return insert.on_conflict_do_nothing(index_elements=["shop_id", "dedupe_key"])
+    asked = insert(JobRow.__table__).from_select(list(columns), new)
+    return asked.on_conflict_do_nothing(index_elements=["shop_id", "dedupe_key"])
 
 
 def _given(name: str, kind: Any) -> Any:
     return bindparam(name, type_=kind)
+
+
+INSERT_UNLESS_WAITING = Spelled(
+    {
+        "postgresql": _insert_unless_waiting(postgresql.insert),
+        "sqlite": _insert_unless_waiting(sqlite.insert),
+    }
+)
+"""Run for every piece of news."""
 
 
 def _request(kind: str, job: Job, announcement: Announcement) -> JobRequest:

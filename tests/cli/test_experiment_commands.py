@@ -69,6 +69,23 @@ def test_an_experiment_is_created_started_listed_shown_and_stopped(database, sho
     assert the_states(database, shop_id) == [("Where", "stopped", "enough")]
 
 
+def test_traffic_is_widened_by_command_and_never_made_less(database, shop, run):
+    shop_id, offer = shop
+    words = ("--shop", DOMAIN, "--offer", offer.offer_id, *CREATE, "--arm", ARM, "--traffic", "2000")
+    number = run("experiment", "create", *words).stdout.split()[1]
+    run("experiment", "start", "--shop", DOMAIN, number)
+
+    wider = run("experiment", "widen", "--shop", DOMAIN, number, "6000")
+    fewer = run("experiment", "widen", "--shop", DOMAIN, number, "5999")
+
+    assert (wider.exit_code, wider.stdout) == (0, f"experiment {number} lets in 6000 of 10000\n")
+    assert (fewer.exit_code, fewer.stdout) == (2, "")
+    with database.read() as session:
+        bind_shop(session, shop_id)
+        (found,) = experiments_in(session, shop_id)
+    assert (found.running.traffic_basis_points, found.traffics) == (6000, (2000, 6000))
+
+
 def test_an_arm_that_is_no_json_and_a_group_without_ends_are_refused_and_nothing_is_written(database, shop, run):
     shop_id, offer = shop
     words = ("experiment", "create", "--shop", DOMAIN, "--offer", offer.offer_id, *CREATE)

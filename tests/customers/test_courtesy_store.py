@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from builders_courtesy import swap_state
 from builders_database import NOW, add_shop
 from sqlalchemy import select
 
@@ -18,7 +19,6 @@ from shopify_upsell.customers.courtesy_store import (
     rules_of,
     save_caps,
     save_throttle,
-    swap_state,
     swap_states,
     take_from_shop,
 )

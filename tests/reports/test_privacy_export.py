@@ -2,6 +2,7 @@
 
 import json
 
+from builders_courtesy import swap_state
 from builders_database import NOW, add_shop
 from builders_histories import KEYRING, a_token
 from builders_orders import ORDERED_AT, a_delivery, a_line, an_order
@@ -11,7 +12,6 @@ from shopify_upsell.attribution.settle import settle_order
 from shopify_upsell.attribution.touch import Touch, record_touchpoint
 from shopify_upsell.core import OfferId, ProductId, canonical_json
 from shopify_upsell.customers.courtesy import NOTHING_SHOWN, spend
-from shopify_upsell.customers.courtesy_store import swap_state
 from shopify_upsell.customers.dismissals import Scope
 from shopify_upsell.customers.dismissals_store import remember_dismissal
 from shopify_upsell.customers.preferences_store import save_preference

@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from builders_courtesy import swap_state
 from builders_database import NOW, add_shop
 from builders_offers import BOOTS, LACES, SOCKS, WAX
 from builders_past import A_DRAFT, add_past_order, plant_past, some_orders
@@ -13,7 +14,7 @@ from sqlalchemy import func, select, update
 
 from shopify_upsell.core import DecisionId, InvalidInput
 from shopify_upsell.customers.courtesy import Caps, spend
-from shopify_upsell.customers.courtesy_store import CourtesyRow, save_caps, swap_state
+from shopify_upsell.customers.courtesy_store import CourtesyRow, save_caps
 from shopify_upsell.customers.dismissals import scopes_of
 from shopify_upsell.customers.dismissals_store import remember_dismissal
 from shopify_upsell.customers.preferences_store import save_preference

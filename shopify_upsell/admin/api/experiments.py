@@ -1,7 +1,9 @@
 """Experiments: plan one of the six kinds, see what it could find, start it, stop it, and read what is to be said."""
 
 import json
+from collections.abc import Callable
 from dataclasses import asdict
+from functools import partial
 from typing import Any
 
 from flask_smorest import Blueprint
@@ -81,35 +83,21 @@ def _add_running_routes(blueprint: Blueprint, services: MerchantServices) -> Non
     @blueprint.response(200, ExperimentJson)
     def start(experiment_id: int) -> dict[str, Any]:
         """Let a draft assign shoppers from now on. Its offer must be live, and nothing that runs may disturb it."""
-        with writing(services) as session:
-            before = read_experiment(session, caller().shop_id, _known(experiment_id))
-            after = start_experiment(session, caller().shop_id, before.experiment_id, now=caller().now)
-            note(session, "experiment", str(experiment_id), before=_told(before), after=_told(after))
-        return _told(after)
+        return _changed(services, experiment_id, start_experiment)
 
     @blueprint.post("/experiments/<int:experiment_id>/traffic")
     @blueprint.arguments(TrafficBody)
     @blueprint.response(200, ExperimentJson)
     def widen(body: dict[str, int], experiment_id: int) -> dict[str, Any]:
         """Let more shoppers in from now on, never fewer. Who is in stays in, in the same arm."""
-        with writing(services) as session:
-            before = read_experiment(session, caller().shop_id, _known(experiment_id))
-            after = widen_traffic(session, caller().shop_id, before.experiment_id, **body, now=caller().now)
-            note(session, "experiment", str(experiment_id), before=_told(before), after=_told(after))
-        return _told(after)
+        return _changed(services, experiment_id, partial(widen_traffic, traffic_basis_points=body["traffic_basis_points"]))
 
     @blueprint.post("/experiments/<int:experiment_id>/stop")
     @blueprint.arguments(StopBody)
     @blueprint.response(200, ExperimentJson)
     def stop(body: dict[str, Any], experiment_id: int) -> dict[str, Any]:
         """Assign nobody any more. What was counted stays, and orders of those who were assigned go on counting."""
-        with writing(services) as session:
-            before = read_experiment(session, caller().shop_id, _known(experiment_id))
-            after = end_experiment(
-                session, caller().shop_id, before.experiment_id, now=caller().now, reason=body["reason"]
-            )
-            note(session, "experiment", str(experiment_id), before=_told(before), after=_told(after))
-        return _told(after)
+        return _changed(services, experiment_id, partial(end_experiment, **body))
 
     @blueprint.get("/experiments/<int:experiment_id>/verdict")
     @blueprint.response(200, VerdictJson)
@@ -119,6 +107,15 @@ def _add_running_routes(blueprint: Blueprint, services: MerchantServices) -> Non
             found = experiment_report(session, caller().shop_id, _known(experiment_id), now=caller().now)
             fresh = read_freshness(session, caller().shop_id, now=caller().now)
         return {"freshness": fresh.to_json()} | _verdict(found)
+
+
+def _changed(services: MerchantServices, experiment_id: int, change: Callable[..., Experiment]) -> dict[str, Any]:
+    """Change an experiment, and log what it was and what it is."""
+    with writing(services) as session:
+        before = read_experiment(session, caller().shop_id, _known(experiment_id))
+        after = change(session, caller().shop_id, before.experiment_id, now=caller().now)
+        note(session, "experiment", str(experiment_id), before=_told(before), after=_told(after))
+    return _told(after)
 
 
 def _known(experiment_id: int) -> int:
