@@ -90,7 +90,9 @@ def _add_running_routes(blueprint: Blueprint, services: MerchantServices) -> Non
     @blueprint.response(200, ExperimentJson)
     def widen(body: dict[str, int], experiment_id: int) -> dict[str, Any]:
         """Let more shoppers in from now on, never fewer. Who is in stays in, in the same arm."""
-        return _changed(services, experiment_id, partial(widen_traffic, traffic_basis_points=body["traffic_basis_points"]))
+        return _changed(
+            services, experiment_id, partial(widen_traffic, traffic_basis_points=body["traffic_basis_points"])
+        )
 
     @blueprint.post("/experiments/<int:experiment_id>/stop")
     @blueprint.arguments(StopBody)
