@@ -4,6 +4,7 @@ Built like every other statement; what is skipped is finding out again, at every
 is written and how each column is read. They run inside the session's transaction, on its connection.
 """
 
+import json
 import logging
 from collections import namedtuple
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -11,9 +12,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Dialect
+from sqlalchemy import ARRAY, Dialect, Text, any_, bindparam, func, select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
+from sqlalchemy.types import TypeDecorator
 
 log = logging.getLogger(__name__)
 
@@ -43,8 +45,38 @@ class _Text:
         return [given[name](row[name]) if name in given else row[name] for name in self.names]
 
 
+class TextList(TypeDecorator[Sequence[str]]):
+    """A list of texts as one parameter, of any length: an array, or JSON where the database has no arrays."""
+
+    impl = Text
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> Any:
+        """The database's own type."""
+        return dialect.type_descriptor(ARRAY(Text()) if dialect.name == "postgresql" else Text())
+
+    def process_bind_param(self, value: Any, dialect: Dialect) -> Any:
+        """The list as the database takes it."""
+        return list(value) if dialect.name == "postgresql" else json.dumps(list(value))
+
+
+def _in_array(column: Any, name: str) -> Any:
+    return column == any_(bindparam(name, type_=TextList()))
+
+
+def _in_json(column: Any, name: str) -> Any:
+    listed = func.json_each(bindparam(name, type_=TextList())).table_valued("value")
+    return column.in_(select(listed.c.value))
+
+
+IsOneOf = Callable[[Any, str], Any]
+
+ONE_OF: dict[str, IsOneOf] = {"postgresql": _in_array, "sqlite": _in_json}
+"""By database: the condition that a text column is one of the list given as the named parameter."""
+
+
 class Spelled:
-    """A statement and its text for each database. Every parameter is named and given; no lists of any length."""
+    """A statement and its text for each database. Every parameter is named and given."""
 
     def __init__(self, statement: Any, columns: Mapping[str, Any] | None = None) -> None:
         """`columns`: the name and type of each column that comes back, in order."""

@@ -5,9 +5,10 @@ path; together they cost one.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from sqlalchemy import (
@@ -41,10 +42,13 @@ from shopify_upsell.customers.stage import History
 from shopify_upsell.customers.store import SuppressionRow
 from shopify_upsell.customers.suppression import Suppression
 from shopify_upsell.database import ExternalId, UtcDateTime
-from shopify_upsell.spelled import Spelled
+from shopify_upsell.spelled import ONE_OF, IsOneOf, Spelled
 
 Told = Any
 """A row of the one query: its part, whose it is, and the columns of NAMES."""
+
+Known = dict[str, list[Told]]
+"""Rows by part."""
 
 WISH, DISMISSAL, WORD, BUDGET, SIGNAL, PROFILE = "wish", "dismissal", "word", "budget", "signal", "profile"
 PARTS = frozenset({WISH, DISMISSAL, WORD, BUDGET, SIGNAL, PROFILE})
@@ -74,12 +78,38 @@ def read_standing(
 
     `statement`: one of `standing_statement`, whose further parts come back as `more`.
     """
+    return read_standings(session, shop_id, [subjects], now=now, statement=statement)[0]
+
+
+def read_standings(
+    session: Session,
+    shop_id: ShopId,
+    people: Sequence[Sequence[str]],
+    *,
+    now: datetime,
+    statement: Spelled | None = None,
+) -> list[Standing]:
+    """Read what is known of several shoppers, each by their names as in `read_standing`, in one query."""
+    subjects = sorted({subject for names in people for subject in names})
     if not subjects:
-        return NOBODY
-    asked = {"shop": shop_id, "one": subjects[0], "other": subjects[-1], "now": now, "past": now - REMEMBERED}
-    found: dict[str, list[Told]] = {}
+        return [NOBODY] * len(people)
+    asked = {"shop": shop_id, "subjects": subjects, "now": now, "past": now - REMEMBERED}
+    found: dict[str, Known] = {}
     for row in (STANDING_OF if statement is None else statement).rows(session, asked):
-        found.setdefault(row.part, []).append(row)
+        found.setdefault(row.subject, {}).setdefault(row.part, []).append(row)
+    return [_standing(_joined(found, names), names, now) if names else NOBODY for names in people]
+
+
+def _joined(found: Mapping[str, Known], names: Sequence[str]) -> Known:
+    """What is known under all names of one person, by part."""
+    known: Known = {}
+    for name in dict.fromkeys(names):
+        for part, rows in found.get(name, {}).items():
+            known.setdefault(part, []).extend(rows)
+    return known
+
+
+def _standing(found: Known, subjects: Sequence[str], now: datetime) -> Standing:
     budgets = {row.subject: read_state(row.text_a, row.id_a) for row in found.get(BUDGET, ())}
     states = [budgets.get(subject, NOTHING_SHOWN) for subject in subjects]
     return Standing(
@@ -93,7 +123,7 @@ def read_standing(
     )
 
 
-def _shopper(found: dict[str, list[Told]], subjects: Sequence[str], now: datetime) -> Shopper:
+def _shopper(found: Known, subjects: Sequence[str], now: datetime) -> Shopper:
     is_known = subjects[0].startswith("c:")
     if not is_known and SIGNAL not in found:
         return ANONYMOUS
@@ -151,9 +181,24 @@ NAMES = {
 """The columns that all parts share, each part in its own way."""
 
 
-def standing_statement(*more: Any) -> Spelled:
-    """The one query, with further parts of other stations: selects that `part_columns` shaped."""
-    return Spelled(union_of(*_parts(), *more), {"part": Text, "subject": Text, **NAMES})
+Among = Callable[[Any], Any]
+"""The condition that a name is one of those asked about, in one of the databases."""
+
+
+def standing_statement(*more: Callable[[Among], Any]) -> Spelled:
+    """The one query, with further parts of other stations: selects that `part_columns` shaped.
+
+    Every row tells as `subject` the name that was asked about.
+    """
+    spelled = {}
+    for name, is_one_of in ONE_OF.items():
+        among = partial(_among, is_one_of)
+        spelled[name] = union_of(*_parts(among), *(part(among) for part in more))
+    return Spelled(spelled, {"part": Text, "subject": Text, **NAMES})
+
+
+def _among(is_one_of: IsOneOf, subject: Any) -> Any:
+    return is_one_of(subject, "subjects")
 
 
 def part_columns(name: str, subject: Any, **columns: Any) -> list[Any]:
@@ -162,13 +207,11 @@ def part_columns(name: str, subject: Any, **columns: Any) -> list[Any]:
     return [literal_column(f"'{name}'", Text).label("part"), subject.label("subject"), *told]
 
 
-def _part(name: str, row: Any, more: Sequence[Any] = (), **columns: Any) -> Select[Any]:
-    shop: BindParameter[int] = bindparam("shop", type_=ExternalId)
-    mine = row.subject.in_([bindparam("one", type_=Text), bindparam("other", type_=Text)])
-    return select(*part_columns(name, row.subject, **columns)).where(row.shop_id == shop, mine, *more)
+def _parts(among: Among) -> tuple[Select[Any], ...]:
+    def part(name: str, row: Any, more: Sequence[Any] = (), **columns: Any) -> Select[Any]:
+        shop: BindParameter[int] = bindparam("shop", type_=ExternalId)
+        return select(*part_columns(name, row.subject, **columns)).where(row.shop_id == shop, among(row.subject), *more)
 
-
-def _parts() -> tuple[Select[Any], ...]:
     now = bindparam("now", type_=UtcDateTime)
     past = bindparam("past", type_=UtcDateTime)
     wish, away, word, budget, signal, profile = (
@@ -178,19 +221,19 @@ def _parts() -> tuple[Select[Any], ...]:
     standing = (signal.kind == literal_column(f"'{kind}'", Text) for kind in sorted(STANDING))
     remembered = or_(signal.occurred_at > past, *standing)
     return (
-        _part(WISH, wish, [wish.until > now], id_a=wish.product_id, text_a=wish.reason, time_a=wish.until),
-        _part(
+        part(WISH, wish, [wish.until > now], id_a=wish.product_id, text_a=wish.reason, time_a=wish.until),
+        part(
             DISMISSAL, away, [away.until > now], **away_ids,
             number=cast(away.times, Double), time_a=away.last_at, time_b=away.until,
         ),
-        _part(WORD, word, text_a=word.level, time_a=word.said_at),
-        _part(BUDGET, budget, id_a=cast(budget.version, ExternalId), text_a=budget.state),
-        _part(
+        part(WORD, word, text_a=word.level, time_a=word.said_at),
+        part(BUDGET, budget, id_a=cast(budget.version, ExternalId), text_a=budget.state),
+        part(
             SIGNAL, signal, [remembered], id_a=signal.order_id, id_b=signal.product_id, text_a=signal.kind,
             text_b=signal.source, text_c=signal.external_id, text_d=signal.reason, number=signal.value,
             time_a=signal.occurred_at,
         ),
-        _part(
+        part(
             PROFILE, profile, id_a=profile.order_count, id_b=profile.delivered_count, text_a=profile.subscription,
             text_b=profile.attributes, text_c=profile.affinities, number=_as_number(profile.marketing_consent),
             time_a=profile.first_ordered_at, time_b=profile.last_ordered_at, time_c=profile.last_delivered_at,

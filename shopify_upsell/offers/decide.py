@@ -4,13 +4,16 @@ What is known of the shop is read in a handful of queries and remembered for a f
 of the person is read every time, in one query, and what they own in two more where they are a customer.
 """
 
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
+from typing import Any, TypeVar
 
 from sqlalchemy.orm import Session
 
 from shopify_upsell.core import DecisionId, ProductId
-from shopify_upsell.customers.standing import read_standing
+from shopify_upsell.customers.standing import Standing, read_standings
 from shopify_upsell.experiments.layers import quarter_holdout
 from shopify_upsell.ledger.owned import OwnedProduct
 from shopify_upsell.ledger.ownership import owned_products
@@ -18,7 +21,15 @@ from shopify_upsell.matrix.exploring import Exploration
 from shopify_upsell.offers.candidate import Decision
 from shopify_upsell.offers.exploration_store import lot_of
 from shopify_upsell.offers.pipeline import ENGINE_VERSION, decide_from
-from shopify_upsell.offers.shelving import MOST_ANCHORS, SHORTLIST, Shelf, resolved_request, shelf_for
+from shopify_upsell.offers.shelving import (
+    MOST_ANCHORS,
+    SHORTLIST,
+    Shelf,
+    recalled_request,
+    recalled_shelf,
+    resolved_request,
+    shelf_for,
+)
 from shopify_upsell.offers.snapshot import CartLine, OfferRequest, placement_kind_of
 from shopify_upsell.offers.timing import LATER
 from shopify_upsell.offers.unit_store import STANDING_WITH_UNIT, unit_among
@@ -26,9 +37,21 @@ from shopify_upsell.shops.store import Shop
 
 __all__ = ["SHORTLIST", "CartLine", "Decision", "OfferRequest", "decide"]
 
+Result = TypeVar("Result")
+
 OWNED_SINCE = timedelta(days=730)
 """How far back what a customer bought is looked at. Our choice: the timing of pairs ends at 270 days; what lasts is
 not offered again for two years."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A request with everything that is read of the shop for it, and what the customer has; of the person no more."""
+
+    shop: Shop
+    request: OfferRequest
+    shelf: Shelf
+    owned: Mapping[ProductId, OwnedProduct]
 
 
 def decide(
@@ -44,14 +67,64 @@ def decide(
 
     Raises: InvalidInput for a visitor id that our own script could not have made.
     """
-    standing = read_standing(session, shop.shop_id, request.subjects, now=now, statement=STANDING_WITH_UNIT)
+    question = read_question(session, request, now=now, shop=shop, holdout_basis_points=holdout_basis_points)
+    (decision,) = decide_each(session, [question], now=now, decision_ids=[decision_id])
+    return raised_or(decision)
+
+
+def read_question(
+    session: Session, request: OfferRequest, *, now: datetime, shop: Shop, holdout_basis_points: int
+) -> Question:
+    """Read what a request needs of the shop, as far as it is not remembered, and what a known customer has."""
     asked = resolved_request(session, shop.shop_id, request)
     owned: dict[ProductId, OwnedProduct] = {}
     if placement_kind_of(asked) == LATER and not asked.anchor_product_ids:
         owned = _owned(session, asked, None, now)
         asked = replace(asked, anchor_product_ids=_latest(owned))
     shelf = shelf_for(session, asked, now=now, shop=shop, holdout_basis_points=holdout_basis_points)
-    owned = owned or _owned(session, asked, shelf, now)
+    return Question(shop, asked, shelf, owned or _owned(session, asked, shelf, now))
+
+
+def remembered_question(
+    memory: Mapping[str, Any], request: OfferRequest, *, shop: Shop, holdout_basis_points: int
+) -> Question | None:
+    """The same without reading anything; None where something must be read. `memory`: the process's."""
+    asked = recalled_request(memory, request)
+    if asked is None or asked.customer_id is not None:
+        return None
+    shelf = recalled_shelf(memory, asked, shop=shop, holdout_basis_points=holdout_basis_points)
+    return Question(shop, asked, shelf, {}) if shelf is not None else None
+
+
+def decide_each(
+    session: Session, questions: Sequence[Question], *, now: datetime, decision_ids: Sequence[DecisionId]
+) -> list[Decision | Exception]:
+    """Decide questions of one shop, their people read in one query. What went wrong with one stands in its place."""
+    shop_id = questions[0].shop.shop_id
+    people = [question.request.subjects for question in questions]
+    standings = read_standings(session, shop_id, people, now=now, statement=STANDING_WITH_UNIT)
+    asked = zip(questions, standings, decision_ids, strict=True)
+    return [_attempt(partial(_decided, session, *one, now)) for one in asked]
+
+
+def raised_or(told: Result | Exception) -> Result:
+    """What was told, unless it is an error. Raises: that error."""
+    if isinstance(told, Exception):
+        raise told
+    return told
+
+
+def _attempt(work: Callable[[], Result]) -> Result | Exception:
+    try:
+        return work()
+    except Exception as error:
+        return error
+
+
+def _decided(
+    session: Session, question: Question, standing: Standing, decision_id: DecisionId, now: datetime
+) -> Decision:
+    shop, asked, shelf = question.shop, question.request, question.shelf
     unit = unit_among(standing.more, asked.subjects)
     snapshot = replace(
         shelf.template,
@@ -62,16 +135,16 @@ def decide(
         preference=standing.preference,
         shopper=standing.shopper,
         courtesy=standing.courtesy,
-        owned=owned,
+        owned=question.owned,
         unit=unit,
-        exploration=_lot(session, shelf, shop, unit or next(iter(asked.subjects), None), now),
-        holdout_salt=quarter_holdout(shop.holdout_salt, now, holdout_basis_points).salt,
+        exploration=_lot(session, shelf, shop, unit, now),
+        holdout_salt=quarter_holdout(shop.holdout_salt, now, shelf.template.holdout_basis_points).salt,
     )
     return Decision(
         decision_id=decision_id,
         shop_id=shop.shop_id,
         decided_at=now,
-        placement=request.placement,
+        placement=asked.placement,
         answer=decide_from(snapshot, shelf.draw(snapshot)),
         inputs=snapshot,
         engine_version=ENGINE_VERSION,

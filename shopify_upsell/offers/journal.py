@@ -6,18 +6,16 @@ acknowledged decision can be lost: an answer leaves only after the commit that h
 """
 
 import logging
-import threading
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from datetime import timedelta
-from itertools import groupby
+from collections.abc import Mapping, Sequence
+from itertools import islice
 
 from sqlalchemy.orm import Session
 
-from shopify_upsell.core import RetryLater, ShopId
+from shopify_upsell.core import ShopId
 from shopify_upsell.customers.courtesy import spend
 from shopify_upsell.customers.courtesy_store import Swap, swap_states, take_from_shop
 from shopify_upsell.database import Database, bind_shop
+from shopify_upsell.gathering import Gathering
 from shopify_upsell.metrics import DECISIONS
 from shopify_upsell.offers.candidate import Decision
 from shopify_upsell.offers.decisions import save_decisions
@@ -25,39 +23,13 @@ from shopify_upsell.offers.exploration_store import may_try
 
 log = logging.getLogger(__name__)
 
-MOST_AT_ONCE = 64
-
-PATIENCE_SECONDS = 4.0
-"""Longest wait for a commit. A shopper's page has given up by then."""
-
-
-def _closed() -> threading.Lock:
-    """A lock that its opener opens once: the bare half of an Event, at a tenth of its price."""
-    lock = threading.Lock()
-    lock.acquire()
-    return lock
-
-
-@dataclass(eq=False)
-class _Ticket:
-    """One decision in line. `turn` opens when it is done, or when it `is_named` to lead."""
-
-    decision: Decision
-    turn: threading.Lock = field(default_factory=_closed)
-    is_named: bool = False
-    is_done: bool = False
-    is_kept: bool = False
-    error: Exception | None = None
-
 
 class DecisionJournal:
     """Where the threads of one process bring their decisions."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._lock = threading.Lock()
-        self._waiting: list[_Ticket] = []
-        self._is_led = False
+        self._line: Gathering[Sequence[Decision], Sequence[bool | Exception]] = Gathering(self._commit)
 
     def keep(self, decision: Decision) -> bool:
         """Store a decision and charge what it shows; both are committed when this returns True.
@@ -65,84 +37,64 @@ class DecisionJournal:
         False: the shopper's budget was changed by somebody else meanwhile, nothing was written, decide again.
         Raises: RetryLater, or what the database said.
         """
-        ticket = _Ticket(decision)
-        with self._lock:
-            self._waiting.append(ticket)
-            leads, self._is_led = not self._is_led, True
-        if not leads and not ticket.turn.acquire(timeout=PATIENCE_SECONDS):
-            self._give_up(ticket)
-        if not ticket.is_done:
-            self._commit_waiting(ticket)
-        if ticket.error is not None:
-            raise ticket.error
-        return ticket.is_kept
+        (told,) = self.keep_each([decision])
+        if isinstance(told, Exception):
+            raise told
+        return told
 
-    def _give_up(self, ticket: _Ticket) -> None:
-        """Leave the line, unless the turn came at the last moment. Raises: RetryLater."""
-        with self._lock:
-            if ticket in self._waiting and not ticket.is_named:
-                self._waiting.remove(ticket)
-                raise RetryLater("decisions cannot be stored at the moment", after=timedelta(seconds=1))
-        ticket.turn.acquire()
+    def keep_each(self, decisions: Sequence[Decision]) -> Sequence[bool | Exception]:
+        """Keep decisions together, each told as `keep` tells it; what went wrong with one is told in its place.
 
-    def _commit_waiting(self, leader: _Ticket | None) -> None:
-        """Commit what waits, then hand the lead to whoever came meanwhile."""
-        with self._lock:
-            batch, self._waiting = self._waiting[:MOST_AT_ONCE], self._waiting[MOST_AT_ONCE:]
+        Raises: RetryLater.
+        """
+        return self._line.bring(decisions)
+
+    def _commit(self, brought: Sequence[Sequence[Decision]]) -> list[Sequence[bool | Exception]]:
+        batch = [decision for decisions in brought for decision in decisions]
+        told: Sequence[bool | Exception]
         try:
-            self._commit(batch)
-        finally:
-            with self._lock:
-                heir = self._waiting[0] if self._waiting else None
-                self._is_led = heir is not None
-                if heir is not None:
-                    heir.is_named = True  # inside the lock: an heir must not give up between being named and knowing it
-                    heir.turn.release()
-            for ticket in batch:
-                if ticket is not leader:
-                    ticket.turn.release()
-
-    def _commit(self, batch: Sequence[_Ticket]) -> None:
-        try:
-            self._write(batch)
+            told = self._write(batch)
         except Exception as error:
-            self._settle_apart(batch, error)
-        for ticket in batch:
-            ticket.is_done = True
+            told = self._settle_apart(batch, error)
+        answers = iter(told)
+        return [list(islice(answers, len(decisions))) for decisions in brought]
 
-    def _settle_apart(self, batch: Sequence[_Ticket], error: Exception) -> None:
+    def _settle_apart(self, batch: Sequence[Decision], error: Exception) -> list[bool | Exception]:
         """One bad decision must not take its neighbours with it."""
         if len(batch) == 1:
-            batch[0].error = error
-            return
+            return [error]
         log.warning("decisions_committed_apart", extra={"count": len(batch), "error": type(error).__name__})
-        for ticket in batch:
-            try:
-                self._write([ticket])
-            except Exception as own:
-                ticket.error = own
+        return [self._alone(decision) for decision in batch]
 
-    def _write(self, batch: Sequence[_Ticket]) -> None:
-        by_shop = sorted(batch, key=lambda ticket: ticket.decision.shop_id)
+    def _alone(self, decision: Decision) -> bool | Exception:
+        try:
+            return self._write([decision])[0]
+        except Exception as error:
+            return error
+
+    def _write(self, batch: Sequence[Decision]) -> list[bool]:
+        by_shop: dict[ShopId, list[int]] = {}
+        for place, decision in enumerate(batch):
+            by_shop.setdefault(decision.shop_id, []).append(place)
+        is_kept = [False] * len(batch)
         with self._database.write() as session:
-            for shop_id, tickets in groupby(by_shop, key=lambda ticket: ticket.decision.shop_id):
+            for shop_id, places in sorted(by_shop.items()):
                 bind_shop(session, shop_id)
-                kept = _charge(session, shop_id, list(tickets))
-                save_decisions(session, shop_id, [ticket.decision for ticket in kept])
+                kept = _charge(session, shop_id, {place: batch[place] for place in places})
+                save_decisions(session, shop_id, list(kept.values()))
+                for place in kept:
+                    is_kept[place] = True
+        return is_kept
 
 
-def _charge(session: Session, shop_id: ShopId, tickets: Sequence[_Ticket]) -> list[_Ticket]:
+def _charge(session: Session, shop_id: ShopId, decisions: Mapping[int, Decision]) -> dict[int, Decision]:
     """Charge every card to its shopper's budget, what tries something to the shop's share; return whose hold."""
-    now = max(ticket.decision.decided_at for ticket in tickets)
-    tickets = [ticket for ticket in tickets if may_try(session, shop_id, ticket.decision)]
-    swaps = {place: swap for place, ticket in enumerate(tickets) if (swap := _swap(ticket.decision)) is not None}
+    now = max(decision.decided_at for decision in decisions.values())
+    tried = {place: one for place, one in decisions.items() if may_try(session, shop_id, one)}
+    swaps = {place: swap for place, one in tried.items() if (swap := _swap(one)) is not None}
     made = dict(zip(swaps, swap_states(session, shop_id, list(swaps.values()), now=now), strict=True))
-    for place, ticket in enumerate(tickets):
-        ticket.is_kept = made.get(place, True)
-    limited = [ticket for ticket in tickets if ticket.is_kept and ticket.decision.inputs.caps.shop_day is not None]
-    for ticket in limited:
-        _take_from_shop(session, ticket)
-    return [ticket for ticket in tickets if ticket.is_kept]
+    held = {place: one for place, one in tried.items() if made.get(place, True)}
+    return {place: one for place, one in held.items() if _take_from_shop(session, one)}
 
 
 def _swap(decision: Decision) -> Swap | None:
@@ -154,16 +106,13 @@ def _swap(decision: Decision) -> Swap | None:
     return Swap(subject, decision.charged, spend(decision.charged, shown, now=decision.decided_at))
 
 
-def _take_from_shop(session: Session, ticket: _Ticket) -> None:
+def _take_from_shop(session: Session, decision: Decision) -> bool:
     """Where a merchant limits the cards of a whole day, a decision that comes too late is not served.
 
     The shopper's own budget keeps the charge: an error towards silence.
     """
-    decision = ticket.decision
-    card_count = len(decision.chosen)
-    ticket.is_kept = take_from_shop(
-        session, decision.shop_id, card_count, decision.inputs.caps, now=decision.decided_at
-    )
+    card_count, caps = len(decision.chosen), decision.inputs.caps
+    return take_from_shop(session, decision.shop_id, card_count, caps, now=decision.decided_at)
 
 
 def note_decided(decision: Decision) -> Decision:

@@ -52,6 +52,9 @@ from shopify_upsell.offers.store import live_offers, read_costs
 from shopify_upsell.offers.timing import LATER
 from shopify_upsell.shops.store import Shop
 
+SHELVES, RULEBOOKS, VARIANTS = "offers.shelves", "offers.rulebooks", "offers.variants"
+"""Names under which the process remembers."""
+
 FRESH_SECONDS = 5.0
 """How long a page may show what was true: a price, a stock, an offer that was paused. Our choice: shorter than a page
 view, long enough that a busy page is read from memory."""
@@ -132,8 +135,22 @@ class Shelf:
 
 def resolved_request(session: Session, shop_id: ShopId, request: OfferRequest) -> OfferRequest:
     """Find the products of the cart's variants; without anchors the cart's products are the anchors."""
-    unknown = tuple(line.variant_id for line in request.cart if line.product_id is None)
-    products = _products_of(session, shop_id, unknown) if unknown else {}
+    unknown = _unnamed(request)
+    return _resolved(request, _products_of(session, shop_id, unknown) if unknown else {})
+
+
+def recalled_request(memory: Mapping[str, Any], request: OfferRequest) -> OfferRequest | None:
+    """The same from the process's memory alone; None where a variant is not remembered."""
+    unknown = _unnamed(request)
+    products = _recalled_products(memory.get(VARIANTS), request.shop_id, unknown) if unknown else {}
+    return _resolved(request, products) if products.keys() >= set(unknown) else None
+
+
+def _unnamed(request: OfferRequest) -> tuple[VariantId, ...]:
+    return tuple(line.variant_id for line in request.cart if line.product_id is None)
+
+
+def _resolved(request: OfferRequest, products: Mapping[VariantId, ProductId]) -> OfferRequest:
     cart = tuple(
         replace(line, product_id=products[line.variant_id]) if line.variant_id in products else line
         for line in request.cart
@@ -147,11 +164,8 @@ def shelf_for(
     session: Session, request: OfferRequest, *, now: datetime, shop: Shop, holdout_basis_points: int
 ) -> Shelf:
     """What is known of the shop for a resolved request: remembered, or read in a dozen queries."""
-    in_cart = tuple(sorted({line.product_id for line in request.cart if line.product_id is not None}))
-    asked = (request.placement, request.anchor_product_ids, in_cart)
-    key = (shop.shop_id, asked, holdout_basis_points, shop.holdout_salt, shop.currency)
-    memory: ShortMemory[object, Shelf] | None = _memory(session, shop.shop_id, "shelves", MOST_SHELVES)
-    clock = time.monotonic()
+    memory: ShortMemory[object, Shelf] | None = _memory(session, shop.shop_id, SHELVES, MOST_SHELVES)
+    clock, key = time.monotonic(), _question_key(request, shop, holdout_basis_points)
     known = memory.find(key, clock=clock) if memory is not None else None
     if known is not None:
         return known
@@ -160,6 +174,22 @@ def shelf_for(
     if memory is not None:
         memory.keep(key, shelf, clock=clock)
     return shelf
+
+
+def recalled_shelf(
+    memory: Mapping[str, Any], request: OfferRequest, *, shop: Shop, holdout_basis_points: int
+) -> Shelf | None:
+    """The shelf of a resolved request, if the process remembers it."""
+    shelves: ShortMemory[object, Shelf] | None = memory.get(SHELVES)
+    if shelves is None:
+        return None
+    return shelves.find(_question_key(request, shop, holdout_basis_points), clock=time.monotonic())
+
+
+def _question_key(request: OfferRequest, shop: Shop, holdout_basis_points: int) -> object:
+    in_cart = tuple(sorted({line.product_id for line in request.cart if line.product_id is not None}))
+    asked = (request.placement, request.anchor_product_ids, in_cart)
+    return shop.shop_id, asked, holdout_basis_points, shop.holdout_salt, shop.currency
 
 
 def _read(
@@ -240,7 +270,7 @@ def _gifts(session: Session, shop_id: ShopId, offers: Iterable[Offer]) -> set[Pr
 
 
 def _rulebook(session: Session, shop_id: ShopId, now: datetime) -> Rulebook:
-    memory: ShortMemory[ShopId, Rulebook] | None = _memory(session, shop_id, "rulebooks", MOST_SHELVES)
+    memory: ShortMemory[ShopId, Rulebook] | None = _memory(session, shop_id, RULEBOOKS, MOST_SHELVES)
     clock = time.monotonic()
     known = memory.find(shop_id, clock=clock) if memory is not None else None
     if known is None:
@@ -266,16 +296,10 @@ def _rulebook(session: Session, shop_id: ShopId, now: datetime) -> Rulebook:
 def _products_of(session: Session, shop_id: ShopId, variants: Iterable[VariantId]) -> dict[VariantId, ProductId]:
     """A variant stays its product's for ever, so it is remembered one by one."""
     memory: ShortMemory[tuple[ShopId, VariantId], ProductId] | None
-    memory = _memory(session, shop_id, "variants", MOST_VARIANTS)
-    clock = time.monotonic()
-    found: dict[VariantId, ProductId] = {}
-    unknown: list[VariantId] = []
-    for variant_id in variants:
-        product_id = memory.find((shop_id, variant_id), clock=clock) if memory is not None else None
-        if product_id is None:
-            unknown.append(variant_id)
-        else:
-            found[variant_id] = product_id
+    memory = _memory(session, shop_id, VARIANTS, MOST_VARIANTS)
+    wanted, clock = tuple(variants), time.monotonic()
+    found = _recalled_products(memory, shop_id, wanted)
+    unknown = [variant_id for variant_id in wanted if variant_id not in found]
     for variant_id, variant in (ledger.variants_by_id(session, shop_id, unknown) if unknown else {}).items():
         found[variant_id] = variant.product_id
         if memory is not None:
@@ -283,12 +307,22 @@ def _products_of(session: Session, shop_id: ShopId, variants: Iterable[VariantId
     return found
 
 
+def _recalled_products(
+    memory: ShortMemory[tuple[ShopId, VariantId], ProductId] | None, shop_id: ShopId, variants: Iterable[VariantId]
+) -> dict[VariantId, ProductId]:
+    if memory is None:
+        return {}
+    clock = time.monotonic()
+    found = ((variant_id, memory.find((shop_id, variant_id), clock=clock)) for variant_id in variants)
+    return {variant_id: product_id for variant_id, product_id in found if product_id is not None}
+
+
 def _memory(session: Session, shop_id: ShopId, name: str, most: int) -> ShortMemory[Any, Any] | None:
     """The process's memory, if the session has one and is bound to this very shop: no other may be served from it."""
     memory = session.info.get("memory")
     if memory is None or session.info.get("shop_id") != shop_id:
         return None
-    remembered: ShortMemory[Any, Any] = memory.setdefault(f"offers.{name}", ShortMemory(most, FRESH_SECONDS))
+    remembered: ShortMemory[Any, Any] = memory.setdefault(name, ShortMemory(most, FRESH_SECONDS))
     return remembered
 
 

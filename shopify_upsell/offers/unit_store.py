@@ -10,15 +10,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, ForeignKey, Index, Text, bindparam, delete, select, text, update
+from sqlalchemy import BigInteger, ForeignKey, Index, Select, Text, bindparam, delete, select, text, update
 from sqlalchemy.orm import Mapped, Session, aliased, mapped_column
 
 from shopify_upsell.core import CustomerId, ShopId
-from shopify_upsell.customers.standing import part_columns, standing_statement
+from shopify_upsell.customers.standing import Among, part_columns, standing_statement
 from shopify_upsell.customers.subjects import customer_subject
 from shopify_upsell.database import Base, UtcDateTime, is_postgresql
 from shopify_upsell.ledger.tables import batches, put_rows
-from shopify_upsell.spelled import Spelled
 
 CUSTOMER, CART = "c:", "t:"
 MET = "met"
@@ -59,18 +58,16 @@ def cart_subject(cart_token: str) -> str:
     return CART + cart_token
 
 
-def standing_with_unit() -> Spelled:
-    """The query of a person's standing that also tells every name they were met under, and when."""
+def _met(among: Among) -> Select[Any]:
+    """Every name that a person was met under, and when."""
     link, other = aliased(UnitLinkRow), aliased(UnitLinkRow)
     same = (other.shop_id == link.shop_id) & (other.person_id == link.person_id)
-    names = [bindparam("one", type_=Text), bindparam("other", type_=Text)]
-    met = (
-        select(*part_columns(MET, other.subject, time_a=other.met_at))
+    return (
+        select(*part_columns(MET, link.subject, text_a=other.subject, time_a=other.met_at))
         .select_from(link)
         .join(other, same)
-        .where(link.shop_id == bindparam("shop", type_=BigInteger), link.subject.in_(names), other.met_at.is_not(None))
+        .where(link.shop_id == bindparam("shop", type_=BigInteger), among(link.subject), other.met_at.is_not(None))
     )
-    return standing_statement(met)
 
 
 def unit_among(met: Iterable[Any], subjects: Sequence[str]) -> str | None:
@@ -78,11 +75,12 @@ def unit_among(met: Iterable[Any], subjects: Sequence[str]) -> str | None:
 
     Shape: `met` are the rows that came with a standing (`STANDING_WITH_UNIT`); `subjects` best known first.
     """
-    first = min(((row.time_a, row.subject) for row in met if row.part == MET), default=None)
+    first = min(((row.time_a, row.text_a) for row in met if row.part == MET), default=None)
     return first[1] if first is not None else next(iter(subjects), None)
 
 
-STANDING_WITH_UNIT = standing_with_unit()
+STANDING_WITH_UNIT = standing_statement(_met)
+"""The query of people's standing that also tells every name they were met under, and when."""
 
 
 def person_names(session: Session, shop_id: ShopId, subject: str) -> tuple[str, ...]:

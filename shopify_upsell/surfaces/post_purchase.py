@@ -36,7 +36,6 @@ from shopify_upsell.offers.terms import AMOUNT, NONE, PERCENTAGE
 from shopify_upsell.offers.texts import headline_of
 from shopify_upsell.shops.store import Shop, find_shop
 from shopify_upsell.surfaces.cross_origin import allow_any_origin
-from shopify_upsell.surfaces.deciding import decide_and_keep
 from shopify_upsell.surfaces.rendering import OfferRenderer
 from shopify_upsell.surfaces.schemas import (
     OffersAnswer,
@@ -127,7 +126,7 @@ def _answer(services: SurfaceServices, proof: PostPurchaseProof, locale: str) ->
         return {"offers": []}
     with DECISION_SECONDS.time():
         shop = services.installed_shop(proof.shop_domain)
-        decision = decide_and_keep(services, shop, _request(shop, proof))
+        decision = services.desk.serve(shop, _request(shop, proof))
     return {"decision_id": decision.decision_id, "offers": _render(services, decision, locale)}
 
 

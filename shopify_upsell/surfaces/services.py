@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 
 from shopify_upsell.core import DecisionId, ProofRefused
 from shopify_upsell.database import Database
@@ -12,6 +13,7 @@ from shopify_upsell.limits import RateLimiter
 from shopify_upsell.memory import ShortMemory
 from shopify_upsell.offers.journal import DecisionJournal
 from shopify_upsell.shops.store import Shop, find_shop
+from shopify_upsell.surfaces.deciding import DecisionDesk
 
 FRESH_SECONDS = 5.0
 """How long a shop that has just left may still be served by a process."""
@@ -35,6 +37,17 @@ class SurfaceServices:
     new_decision_id: Callable[[], DecisionId]
     new_nonce: Callable[[], str]
     shops: ShortMemory[str, Shop] = field(default_factory=lambda: ShortMemory(MOST_SHOPS, FRESH_SECONDS))
+
+    @cached_property
+    def desk(self) -> DecisionDesk:
+        """Where this process's surfaces have decisions made."""
+        return DecisionDesk(
+            self.database,
+            self.journal,
+            holdout_basis_points=self.holdout_basis_points,
+            clock=self.clock,
+            new_decision_id=self.new_decision_id,
+        )
 
     def installed_shop(self, domain: str) -> Shop:
         """The shop, if it is installed; what was true a few seconds ago is believed. Raises: ProofRefused."""

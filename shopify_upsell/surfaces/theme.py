@@ -24,7 +24,6 @@ from shopify_upsell.metrics import DECISION_SECONDS, DECISIONS
 from shopify_upsell.offers.candidate import Decision
 from shopify_upsell.offers.snapshot import OfferRequest
 from shopify_upsell.shops.store import find_shop
-from shopify_upsell.surfaces.deciding import decide_and_keep
 from shopify_upsell.surfaces.rendering import OfferRenderer
 from shopify_upsell.surfaces.schemas import ClickBody, OffersAnswer, OffersQuery, TouchAnswer, TouchBody
 from shopify_upsell.surfaces.services import SurfaceServices, installed_shop
@@ -137,7 +136,7 @@ def _answer(services: SurfaceServices, proof: ProxyProof, query: dict[str, Any])
 
 def _decide(services: SurfaceServices, proof: ProxyProof, query: dict[str, Any]) -> Decision:
     shop = services.installed_shop(proof.shop_domain)
-    return decide_and_keep(services, shop, _request(shop.shop_id, proof, query))
+    return services.desk.serve(shop, _request(shop.shop_id, proof, query))
 
 
 def _request(shop_id: ShopId, proof: ProxyProof, query: dict[str, Any]) -> OfferRequest:

@@ -28,7 +28,6 @@ from shopify_upsell.offers.replay import replay
 from shopify_upsell.offers.settings_store import ShopSettings, read_settings_of, save_settings_of
 from shopify_upsell.offers.store import save_offer
 from shopify_upsell.shops.store import get_shop
-from shopify_upsell.surfaces.deciding import decide_and_keep
 
 TODAY = NOW.date().isoformat()
 CLIENTS = 16
@@ -233,7 +232,7 @@ def test_a_new_stores_exposure_stays_below_the_cap_and_its_reason_is_cold_start(
     for visitor in visitors:
         clock["now"] += timedelta(seconds=30)
         database.memory.pop("offers.explored", None)  # as a process that has not heard that the share is used up
-        decision = decide_and_keep(services, shop, a_request(BOOTS, shop_id=shop.shop_id, visitor_id=visitor))
+        decision = services.desk.serve(shop, a_request(BOOTS, shop_id=shop.shop_id, visitor_id=visitor))
         refused = {one.code for one in decision.answer.refused}
         shown += not decision.is_holdout and (bool(decision.chosen) or refused == {"not_explored"})
         tried += [decision] if decision.chosen else []
@@ -265,7 +264,7 @@ def test_a_new_store_that_tries_nothing_shows_nothing(database):
         n for n in map("visitor-{:05}".format, count()) if explores(shop.holdout_salt, f"v:{n}", NOW).is_allowed
     )
 
-    decision = decide_and_keep(services, shop, a_request(BOOTS, shop_id=shop.shop_id, visitor_id=lucky))
+    decision = services.desk.serve(shop, a_request(BOOTS, shop_id=shop.shop_id, visitor_id=lucky))
 
     assert (decision.chosen, [one.code for one in decision.rejections]) == ((), ["no_evidence"])
     assert decision.inputs.exploration is None
