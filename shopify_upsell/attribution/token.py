@@ -7,11 +7,11 @@ variant, units, time and single use against the order.
 
 import base64
 import binascii
-import hashlib
 import hmac
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 
 from shopify_upsell.core import LARGEST_ID, DecisionId, InvalidInput, OfferId, ShopId, VariantId
 from shopify_upsell.keyring import SigningKey
@@ -109,7 +109,7 @@ def _claim(payload: bytes | None) -> OfferClaim | None:
 
 
 def _tag(signed: str, key: SigningKey) -> bytes:
-    return hmac.new(key.key, signed.encode(), hashlib.sha256).digest()[:_TAG_BYTES]
+    return hmac.digest(key.key, signed.encode(), "sha256")[:_TAG_BYTES]
 
 
 def _encode(raw: bytes) -> str:
@@ -125,6 +125,7 @@ def _decode(text: str) -> bytes | None:
     return raw if _encode(raw) == text else None
 
 
+@lru_cache(maxsize=4096)
 def _written(number: int) -> str:
     """Base 36: the shortest that needs no escaping."""
     digits = ""

@@ -4,6 +4,7 @@ Pure. The same words name the unit of an experiment and the owner of a suppressi
 """
 
 import re
+from functools import lru_cache
 
 from shopify_upsell.core import CustomerId, InvalidInput
 
@@ -22,6 +23,7 @@ def visitor_subject(visitor_id: str) -> str:
     return f"v:{visitor_id}"
 
 
+@lru_cache(maxsize=4096)
 def subjects_of(customer_id: CustomerId | None, visitor_id: str | None) -> tuple[str, ...]:
     """Every name this shopper goes by, the best known first; empty for somebody without any.
 

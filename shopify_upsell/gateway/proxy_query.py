@@ -37,22 +37,23 @@ def read_signed_query(query_string: bytes, allowed: frozenset[str]) -> SignedQue
     Source: shopify.dev, "Authenticate app proxies" (read 2026-11-22); the re-cutting was tried and works.
     """
     _check_names(allowed)
-    values: dict[str, list[str]] = {}
+    reserved: dict[str, str] = {}
+    parameters: dict[str, str] = {}
     for name, value in _pairs(query_string):
-        if name not in allowed and name not in RESERVED:
-            raise refused()
         if "=" in value and _RESERVED_INSIDE.search(value):
             raise refused()
-        values.setdefault(name, []).append(value)
-    if not values.keys() >= ALWAYS_PRESENT or any(len(values.get(name, ())) > 1 for name in RESERVED):
+        if name in RESERVED and name not in reserved:
+            reserved[name] = value
+        elif name in allowed:
+            parameters[name] = value if name not in parameters else f"{parameters[name]},{value}"
+        else:
+            raise refused()
+    if not reserved.keys() >= ALWAYS_PRESENT:
         raise refused()
-    joined = {name: ",".join(given) for name, given in values.items()}
-    text = "".join(sorted(f"{name}={value}" for name, value in joined.items() if name != "signature"))
-    return SignedQuery(
-        reserved={name: joined[name] for name in joined.keys() & RESERVED},
-        parameters={name: joined[name] for name in joined.keys() - RESERVED},
-        signed_text=text.encode(),
-    )
+    signed = {**parameters, **reserved}
+    del signed["signature"]
+    text = "".join([f"{name}={signed[name]}" for name in sorted(signed)])
+    return SignedQuery(reserved, parameters, text.encode())
 
 
 def _pairs(query_string: bytes) -> list[tuple[str, str]]:

@@ -1,7 +1,6 @@
 """Compare what a caller signed with what the client secret gives, for the current secret and the one it replaced."""
 
 import base64
-import hashlib
 import hmac
 from collections.abc import Iterable
 from datetime import timedelta
@@ -44,4 +43,4 @@ def _matches_any(given: str, expected: list[str]) -> bool:
 
 
 def _mac(key: bytes, message: bytes) -> bytes:
-    return hmac.new(key, message, hashlib.sha256).digest()
+    return hmac.digest(key, message, "sha256")

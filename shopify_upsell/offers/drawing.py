@@ -9,10 +9,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from shopify_upsell.offers import eligibility, readiness
-from shopify_upsell.offers.candidate import Candidate, Rejection, SharedRefusals
+from shopify_upsell.offers.candidate import Candidate, ChosenOffer, Rejection, SharedRefusals
 from shopify_upsell.offers.kinds.registry import KINDS
 from shopify_upsell.offers.margin import worked_out_once
 from shopify_upsell.offers.offer import Offer
+from shopify_upsell.offers.pricing import priced
 from shopify_upsell.offers.snapshot import Snapshot
 from shopify_upsell.offers.worth import worths_of
 
@@ -32,7 +33,7 @@ class Drawn:
 
     Shape: `worths[i]` is what ranking goes by, `last[i]` is what refuses `candidates[i]` after the personal rules
     passed, if anything does. `refused` are offers and candidates that fell out before. `picks` remembers choices by
-    what was left to choose from.
+    what was left to choose from, `cards` what candidates cost: both are the same for all who ask.
     """
 
     candidates: tuple[Candidate, ...]
@@ -40,12 +41,20 @@ class Drawn:
     last: tuple[Rejection | None, ...]
     refused: tuple[Rejection, ...]
     picks: dict[object, Pick] = field(default_factory=dict, compare=False)
+    cards: dict[int, ChosenOffer] = field(default_factory=dict, compare=False)
 
     def remember(self, key: object, pick: Pick) -> Pick:
         """Keep a choice for the next shopper with as much left to choose from."""
         if len(self.picks) < MOST_TAILS:
             self.picks[key] = pick
         return pick
+
+    def card(self, index: int, snapshot: Snapshot) -> ChosenOffer:
+        """The candidate as it is shown, priced once. `snapshot`: of anybody who asks the question."""
+        known = self.cards.get(index)
+        if known is None:
+            known = self.cards[index] = priced(self.candidates[index], snapshot)
+        return known
 
 
 def draw(snapshot: Snapshot) -> Drawn:

@@ -17,7 +17,6 @@ from shopify_upsell.offers.drawing import Drawn, Pick, draw
 from shopify_upsell.offers.eligibility import refusal
 from shopify_upsell.offers.gates import EVERY_OFFER, Gate, cards_left, closed_gate
 from shopify_upsell.offers.personal import rules_for
-from shopify_upsell.offers.pricing import priced
 from shopify_upsell.offers.ranking import rank
 from shopify_upsell.offers.snapshot import Snapshot
 from shopify_upsell.offers.worth import personal_weight
@@ -42,7 +41,7 @@ def decide_from(snapshot: Snapshot, drawn: Drawn | None = None) -> Answer:
         drawn = draw(as_assigned(snapshot, assigned))
     left, refused = judged(snapshot, drawn)
     winners, shared = _picked(snapshot, drawn, left)
-    offers = tuple(priced(drawn.candidates[index], snapshot) for index in winners)
+    offers = tuple(drawn.card(index, snapshot) for index in winners)
     return Answer(
         chosen=() if is_holdout else offers,
         would_have_shown=offers if is_holdout else (),

@@ -8,6 +8,7 @@ import json
 import logging
 from typing import Any
 
+import orjson
 from flask import Response, g, jsonify, request
 from flask_smorest import Blueprint
 from webargs.flaskparser import FlaskParser
@@ -84,7 +85,7 @@ def make_blueprint(services: SurfaceServices) -> Blueprint:
             # Never a visitor's own word: figures keep every label they were ever given.
             answer = nothing_to_show(error, query["placement"] if query["placement"] in PLACEMENTS else "theme/unknown")
         # Written as it is, past the schema: the renderer's tests hold the two together, and this is the busiest route.
-        return Response(json.dumps(answer, ensure_ascii=False, separators=(",", ":")), mimetype="application/json")
+        return Response(_written(answer), mimetype="application/json")
 
     @blueprint.post("/events")
     @blueprint.arguments(TouchBody())
@@ -110,6 +111,13 @@ def make_blueprint(services: SurfaceServices) -> Blueprint:
             return {"recorded": take_click(session, shop.shop_id, claim, now=now)}
 
     return blueprint
+
+
+def _written(answer: dict[str, object]) -> bytes:
+    try:
+        return orjson.dumps(answer)
+    except TypeError:  # half a surrogate pair in a title, which the standard writer escapes
+        return json.dumps(answer).encode()
 
 
 def nothing_to_show(error: Exception, placement: str) -> dict[str, object]:
