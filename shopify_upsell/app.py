@@ -4,6 +4,7 @@ import os
 import secrets
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 from flask import Flask, Response
 from sqlalchemy.orm import Session
@@ -57,6 +58,7 @@ from shopify_upsell.offers.discount_sync import DiscountSync, record_discount_ch
 from shopify_upsell.offers.journal import DecisionJournal
 from shopify_upsell.offers.regretting import note_regret
 from shopify_upsell.offers.setup import set_up_offers
+from shopify_upsell.randomness import RandomBytes
 from shopify_upsell.reports.exposures import ExposureCount
 from shopify_upsell.reports.judging import judge_experiments
 from shopify_upsell.reports.outcomes import measure_changed
@@ -247,10 +249,18 @@ def make_worker(parts: Parts) -> Worker:
     return Worker(parts.database, job_handlers(parts), LISTENERS, gathered=GATHERED, lease=lease)
 
 
+class PlainFlask(Flask):
+    """Flask with plain functions as views: it need not ask at every call whether one of them is a coroutine."""
+
+    def ensure_sync(self, func: Any) -> Any:
+        """The function as it is."""
+        return func
+
+
 def create_app(settings: Settings) -> Flask:
     """The web application."""
     parts = join(settings)
-    app = Flask(__name__, static_folder=None)
+    app = PlainFlask(__name__, static_folder=None)
     app.extensions["wellpaired"] = parts
     app.config.update(
         MAX_CONTENT_LENGTH=5 * 1024 * 1024,
@@ -288,7 +298,7 @@ def create_app_from_environment() -> Flask:
 
 
 def _surface_services(parts: Parts) -> SurfaceServices:
-    rate = parts.settings.offer_rate_per_second
+    rate, random = parts.settings.offer_rate_per_second, RandomBytes()
     return SurfaceServices(
         database=parts.database,
         journal=DecisionJournal(parts.database),
@@ -299,8 +309,8 @@ def _surface_services(parts: Parts) -> SurfaceServices:
         shop_limiter=RateLimiter(rate=rate, burst=4 * rate),
         network_limiter=RateLimiter(rate=max(2, rate / 5), burst=max(40, rate)),
         clock=utc_now,
-        new_decision_id=lambda: DecisionId(secrets.token_hex(16)),
-        new_nonce=lambda: secrets.token_urlsafe(9),
+        new_decision_id=lambda: DecisionId(random.hex(16)),
+        new_nonce=lambda: random.urlsafe(9),
     )
 
 
@@ -340,7 +350,16 @@ def _admin_services(parts: Parts) -> home.AdminServices:
 
 
 def _harden(response: Response) -> Response:
-    response.headers.setdefault("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
-    response.headers.setdefault("X-Content-Type-Options", "nosniff")
-    response.headers.setdefault("Referrer-Policy", "no-referrer")
+    given = {name for name, _ in response.headers}
+    for name, value in HARDENING:
+        if name not in given:
+            response.headers.add(name, value)
     return response
+
+
+HARDENING = (
+    ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"),
+    ("X-Content-Type-Options", "nosniff"),
+    ("Referrer-Policy", "no-referrer"),
+)
+"""Headers that every answer has, unless a route gave its own."""

@@ -108,26 +108,38 @@ class WriteGate:
         self._thread_lock = threading.Lock()
         self._lock_file = lock_file
         self._waiting_file = lock_file.with_name(lock_file.name + ".waiting")
-        self._descriptor: int | None = None
+        self._descriptor, self._owner = -1, 0
+        self._is_held = False
 
     def enter(self) -> None:
         """Take the gate. Raises: TimeoutError."""
         if self.is_patient:
             self._let_others_in()
-        waiting = None if self.is_patient else self._opened(self._waiting_file)
+        if not self._thread_lock.acquire(timeout=1.0):
+            raise TimeoutError("write gate busy")
         try:
-            if waiting is not None:
-                fcntl.flock(waiting, fcntl.LOCK_SH)
             self._take()
-        finally:
-            if waiting is not None:
-                os.close(waiting)
+        except BaseException:
+            self._thread_lock.release()
+            raise
+        self._is_held = True
 
     def leave(self) -> None:
         """Give the gate back; leaving twice is harmless."""
-        if self._descriptor is not None:
-            descriptor, self._descriptor = self._descriptor, None
-            os.close(descriptor)
+        if self._is_held and self._owner == os.getpid():
+            self._is_held = False
+            fcntl.flock(self._descriptor, fcntl.LOCK_UN)
+            self._thread_lock.release()
+
+    def close(self) -> None:
+        """Close the gate's file, if nobody holds it; the next to enter opens it again."""
+        if not self._thread_lock.acquire(blocking=False):
+            return
+        try:
+            if self._owner == os.getpid():
+                os.close(self._descriptor)
+            self._owner = 0
+        finally:
             self._thread_lock.release()
 
     def _let_others_in(self) -> None:
@@ -138,33 +150,44 @@ class WriteGate:
             os.close(descriptor)
 
     def _take(self) -> None:
-        if not self._thread_lock.acquire(timeout=1.0):
-            raise TimeoutError("write gate busy")
-        descriptor = self._opened(self._lock_file)
-        if not _lock_within(descriptor, GATE_SECONDS):
-            os.close(descriptor)
-            self._thread_lock.release()
-            raise TimeoutError("write gate busy")
-        self._descriptor = descriptor
+        """Lock the file: at once where nobody holds it, else in line with others, and seen to wait."""
+        if self._owner != os.getpid():
+            # A lock belongs to an opened file and is shared with children; so each process opens the file for itself.
+            self._descriptor, self._owner = self._opened(self._lock_file), os.getpid()
+        if _is_locked_now(self._descriptor):
+            return
+        waiting = None if self.is_patient else self._opened(self._waiting_file)
+        try:
+            if waiting is not None:
+                fcntl.flock(waiting, fcntl.LOCK_SH)
+            if not _lock_within(self._descriptor, GATE_SECONDS):
+                raise TimeoutError("write gate busy")
+        finally:
+            if waiting is not None:
+                os.close(waiting)
 
     @staticmethod
     def _opened(path: Path) -> int:
         return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
 
 
+def _is_locked_now(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
 def _lock_within(descriptor: int, seconds: float) -> bool:
     """Try for an exclusive lock in short naps; tell whether it was had."""
     deadline, nap = time.monotonic() + seconds, 0.0002
-    while True:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if time.monotonic() > deadline:
-                return False
-            time.sleep(nap)
-            nap = min(nap * 1.5, 0.002)
-        else:
-            return True
+    while not _is_locked_now(descriptor):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(nap)
+        nap = min(nap * 1.5, 0.002)
+    return True
 
 
 class Database:
@@ -178,6 +201,7 @@ class Database:
         else:
             self.engine = _postgres_engine(url, pool_size)
         self._read_engine = self.engine.execution_options(sqlite_begin="DEFERRED")
+        self._look_engine = self.engine.execution_options(sqlite_begin=None)
         self.wake: Callable[[], None] | None = None
         self.memory: dict[str, Any] = {}
         """What readers of this process may remember across sessions, each under a name of its own."""
@@ -196,6 +220,12 @@ class Database:
         with Session(self._read_engine, expire_on_commit=False, info={"memory": self.memory}) as session:
             yield session
 
+    @contextmanager
+    def look(self) -> Iterator[Session]:
+        """A session for reading with one statement: on SQLite no transaction is begun, so a second would see later."""
+        with Session(self._look_engine, expire_on_commit=False, info={"memory": self.memory}) as session:
+            yield session
+
     def let_others_in(self) -> None:
         """Make this process give way at SQLite's write gate: for workers, so that answers come first."""
         if self._gate is not None:
@@ -204,6 +234,8 @@ class Database:
     def dispose(self) -> None:
         """Close every pooled connection."""
         self.engine.dispose()
+        if self._gate is not None:
+            self._gate.close()
 
 
 def is_postgresql(session: Session) -> bool:
@@ -250,6 +282,7 @@ def _postgres_engine(url: str, pool_size: int) -> Engine:
         url,
         pool_size=pool_size,
         max_overflow=0,
+        pool_use_lifo=True,
         pool_timeout=1,
         pool_pre_ping=True,
         connect_args={"connect_timeout": 3, "options": options},
@@ -267,6 +300,7 @@ def _sqlite_engine(url: str, synchronous: str, pool_size: int) -> tuple[Engine, 
         module=driver,
         pool_size=pool_size,
         max_overflow=0,
+        pool_use_lifo=True,
         pool_timeout=1,
         connect_args={"timeout": 1, "check_same_thread": False},
     )
@@ -312,6 +346,8 @@ def _guard_writes(engine: Engine, gate: WriteGate) -> None:
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
         mode = connection.get_execution_options().get("sqlite_begin", "IMMEDIATE")
+        if mode is None:
+            return
         if mode == "IMMEDIATE" and "gate" not in connection.info:
             gate.enter()
             connection.info["gate"] = gate

@@ -81,6 +81,9 @@ class Gathering(Generic[Piece, Result]):
         try:
             self._do(batch)
         finally:
+            for ticket in batch:
+                if not ticket.is_done:  # the leader was told to stop; nobody may take that for an answer
+                    ticket.result, ticket.is_done = RetryLater("it was not done", after=timedelta(seconds=1)), True
             with self._lock:
                 heir = self._waiting[0] if self._waiting else None
                 self._is_led = heir is not None
@@ -92,10 +95,10 @@ class Gathering(Generic[Piece, Result]):
                     ticket.turn.release()
 
     def _do(self, batch: Sequence[_Ticket[Piece, Result]]) -> None:
-        results: Sequence[Result | Exception]
         try:
             results = self._work([ticket.piece for ticket in batch])
+            told: list[tuple[_Ticket[Piece, Result], Result | Exception]] = list(zip(batch, results, strict=True))
         except Exception as error:
-            results = [error] * len(batch)
-        for ticket, result in zip(batch, results, strict=True):
+            told = [(ticket, error) for ticket in batch]
+        for ticket, result in told:
             ticket.result, ticket.is_done = result, True

@@ -12,7 +12,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ARRAY, Dialect, Text, any_, bindparam, func, select
+import orjson
+from sqlalchemy import ARRAY, Dialect, Float, Table, Text, any_, bindparam, case, func, select
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 from sqlalchemy.types import TypeDecorator
@@ -34,6 +36,7 @@ class _Text:
     names: tuple[str, ...] | None
     constants: Mapping[str, Any]
     given: Mapping[str, Convert]
+    is_one_row: bool = False
 
     def values(self, row: Mapping[str, Any]) -> Any:
         """The parameters of one run. Raises: KeyError for one that is missing."""
@@ -78,9 +81,12 @@ ONE_OF: dict[str, IsOneOf] = {"postgresql": _in_array, "sqlite": _in_json}
 class Spelled:
     """A statement and its text for each database. Every parameter is named and given."""
 
-    def __init__(self, statement: Any, columns: Mapping[str, Any] | None = None) -> None:
-        """`columns`: the name and type of each column that comes back, in order."""
-        self._statement, self._columns = statement, dict(columns or {})
+    def __init__(self, statement: Any, columns: Mapping[str, Any] | None = None, *, gathered: bool = False) -> None:
+        """`columns`: the name and type of each column that comes back, in order.
+
+        `gathered`: rows come as one, where the driver would give other threads the turn at every row.
+        """
+        self._statement, self._columns, self._is_gathered = statement, dict(columns or {}), gathered
         self._row: Any = _row_of(self._columns)
         self._texts: dict[str, _Text] = {}
         self._readers: dict[str, tuple[tuple[int, Convert], ...]] = {}
@@ -95,6 +101,8 @@ class Spelled:
             readers = self._readers.get(dialect.name)
             if readers is None:
                 readers = self._readers[dialect.name] = self._reading(dialect, cursor.description)
+        if text.is_one_row:
+            found = orjson.loads(found[0][0])
         if not readers:
             return [self._row._make(one) for one in found]
         return [self._row._make(_converted(one, readers)) for one in found]
@@ -126,7 +134,8 @@ class Spelled:
 
     def _spelled(self, dialect: Dialect) -> _Text:
         statement = self._statement[dialect.name] if isinstance(self._statement, Mapping) else self._statement
-        compiled = statement.compile(dialect=dialect)
+        is_one_row = self._is_gathered and dialect.name == "sqlite"
+        compiled = (self._in_one_row(statement) if is_one_row else statement).compile(dialect=dialect)
         given = {key: bind.type.dialect_impl(dialect).bind_processor(dialect) for key, bind in compiled.binds.items()}
         names = compiled.positiontup
         constants = {key: bind.effective_value for key, bind in compiled.binds.items() if not bind.required}
@@ -135,14 +144,98 @@ class Spelled:
             names=tuple(names) if names is not None else None,
             constants=constants,
             given={key: convert for key, convert in given.items() if convert is not None},
+            is_one_row=is_one_row,
         )
+
+    def _in_one_row(self, statement: Any) -> Any:
+        """The same rows as one JSON text. Fractions stand as text with all their digits; SQLite's JSON has fewer."""
+        rows = statement.subquery()
+        kinds = zip(rows.c, self._columns.values(), strict=True)
+        cells = [
+            case((cell.is_not(None), func.format("%!.17g", cell))) if _is_fraction(kind) else cell
+            for cell, kind in kinds
+        ]
+        return select(func.json_group_array(func.json_array(*cells)))
 
     def _reading(self, dialect: Dialect, description: Sequence[Any]) -> tuple[tuple[int, Convert], ...]:
         """How columns are read that do not come as they are; some types want to know what the driver calls them."""
         kinds = [kind() if isinstance(kind, type) else kind for kind in self._columns.values()]
-        told = zip(kinds, description, strict=True)
-        readers = [kind.dialect_impl(dialect).result_processor(dialect, column[1]) for kind, column in told]
+        if self._texts[dialect.name].is_one_row:
+            readers = [float if _is_fraction(kind) else _reader(kind, dialect, None) for kind in kinds]
+        else:
+            told = zip(kinds, description, strict=True)
+            readers = [_reader(kind, dialect, column[1]) for kind, column in told]
         return tuple((place, convert) for place, convert in enumerate(readers) if convert is not None)
+
+
+MOST_ROWS = 16
+"""Rows of one INSERT. Our choice: some hundred parameters, and a statement for each number of rows."""
+
+INSERTS = {"postgresql": postgresql.insert, "sqlite": sqlite.insert}
+"""The INSERT that knows ON CONFLICT, by database."""
+
+
+class SpelledInsert:
+    """An INSERT of many rows in few statements, spelled out for every number of rows.
+
+    Each statement is one round trip, and to a thread of ours one turn, however many rows it brings.
+    """
+
+    def __init__(self, table: Table, finish: Callable[[Any], Any] = lambda statement: statement) -> None:
+        """`finish`: adds what follows the rows, as ON CONFLICT does. Every column of the table is given."""
+        self._table, self._finish = table, finish
+        self._texts: dict[tuple[str, int], _Rows] = {}
+
+    def put(self, session: Session, rows: Sequence[Mapping[str, Any]]) -> int:
+        """Insert the rows in their order; how many the database says it changed. Raises: KeyError for a column missing.
+
+        No two rows may be about the same key where conflicts are updates.
+        """
+        dialect, changed, start = session.get_bind().dialect, 0, 0
+        while start < len(rows):
+            count = min(MOST_ROWS, len(rows) - start)
+            text = self._text(dialect, count)
+            with _cursor(session, dialect, text.sql) as cursor:
+                cursor.execute(text.sql, text.values(rows[start : start + count]))
+                changed += int(cursor.rowcount)
+            start += count
+        return changed
+
+    def _text(self, dialect: Dialect, count: int) -> "_Rows":
+        key = (dialect.name, count)
+        if key not in self._texts:
+            self._texts[key] = self._spelled(dialect, count)
+        return self._texts[key]
+
+    def _spelled(self, dialect: Dialect, count: int) -> "_Rows":
+        columns = tuple(self._table.c)
+        rows = [
+            {column.name: bindparam(f"{column.name}__{place}", type_=column.type) for column in columns}
+            for place in range(count)
+        ]
+        compiled = self._finish(INSERTS[dialect.name](self._table).values(rows)).compile(dialect=dialect)
+        given = [column.type.dialect_impl(dialect).bind_processor(dialect) for column in columns]
+        readers = tuple((column.name, convert) for column, convert in zip(columns, given, strict=True))
+        names = tuple(name for row in rows for name in (bind.key for bind in row.values()))
+        is_positional = compiled.positiontup is not None
+        if is_positional and tuple(compiled.positiontup) != names:
+            raise ValueError("the rows of an INSERT are its only parameters")
+        return _Rows(compiled.string, readers, None if is_positional else names)
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """An INSERT as one driver takes it. `names`: of all parameters in order, where it takes them by name."""
+
+    sql: str
+    columns: tuple[tuple[str, Convert | None], ...]
+    names: tuple[str, ...] | None
+
+    def values(self, rows: Sequence[Mapping[str, Any]]) -> Any:
+        """The parameters of one run."""
+        columns = self.columns
+        told = [convert(row[name]) if convert else row[name] for row in rows for name, convert in columns]
+        return told if self.names is None else dict(zip(self.names, told, strict=True))
 
 
 @contextmanager
@@ -166,6 +259,15 @@ def _cursor(session: Session, dialect: Dialect, sql: str) -> Iterator[Any]:
             yield cursor
         finally:
             cursor.close()
+
+
+def _is_fraction(kind: Any) -> bool:
+    return isinstance(kind() if isinstance(kind, type) else kind, Float)
+
+
+def _reader(kind: Any, dialect: Dialect, driver_type: Any) -> Convert | None:
+    convert: Convert | None = kind.dialect_impl(dialect).result_processor(dialect, driver_type)
+    return convert
 
 
 def _row_of(columns: Iterable[str]) -> Any:

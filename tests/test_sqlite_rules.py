@@ -1,5 +1,7 @@
 """SQLite's own rules: a safe release, safe pragmas, one writer at a time, and answers in time while it is locked."""
 
+import fcntl
+import multiprocessing
 import os
 import subprocess
 import sys
@@ -137,6 +139,139 @@ def test_leaving_the_gate_twice_is_harmless(tmp_path):
 
     gate.enter()
     gate.leave()
+
+
+def is_held(gate_file):
+    """Tell whether somebody holds the gate, as another process would find out: on a file opened for itself."""
+    with open(gate_file, "a") as opened:
+        try:
+            fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
+
+
+def test_a_closed_gate_can_be_entered_again_and_holds(tmp_path):
+    gate = WriteGate(tmp_path / "gate")
+    for _ in range(3):
+        gate.close()
+        gate.close()
+        gate.enter()
+        assert is_held(tmp_path / "gate")
+        gate.leave()
+        assert not is_held(tmp_path / "gate")
+
+
+def test_a_database_can_be_written_after_it_was_disposed_of(sqlite_database):
+    for _ in range(3):
+        count_up(sqlite_database)
+        sqlite_database.dispose()
+        sqlite_database.dispose()
+
+    assert number_of(sqlite_database) == 3
+
+
+def test_disposing_takes_the_gate_from_no_writer(sqlite_database):
+    gate_file = sqlite_database.engine.url.database + ".lock"
+    with sqlite_database.write() as session:
+        session.execute(text("UPDATE counter SET number = 7"))
+        other = threading.Thread(target=sqlite_database.dispose, daemon=True)
+        other.start()
+        other.join(timeout=0.2)
+        assert is_held(gate_file)
+    other.join(timeout=5)
+
+    assert not other.is_alive()
+    assert not is_held(gate_file)
+    count_up(sqlite_database)
+    assert number_of(sqlite_database) == 8
+
+
+def enter_whenever_told(gate, pipe):
+    """Enter the gate at every word from the parent and tell how it went."""
+    error = None
+    while pipe.recv() == "enter":
+        error = _error_of(gate.enter)
+        pipe.send(type(error).__name__ if error is not None else "entered")
+    if error is None:
+        gate.leave()
+
+
+@contextmanager
+def a_forked_child(gate):
+    """A child of this process as it is now. Yields how it is made to enter the gate."""
+    context = multiprocessing.get_context("fork")
+    ours, theirs = context.Pipe()
+    child = context.Process(target=enter_whenever_told, args=(gate, theirs), daemon=True)
+    child.start()
+
+    def enters():
+        ours.send("enter")
+        return ours.recv() if ours.poll(10) else "hangs"
+
+    try:
+        yield enters
+        ours.send("end")
+        child.join(10)
+        assert child.exitcode == 0
+    finally:
+        child.kill()
+        child.join()
+        ours.close()
+        theirs.close()
+
+
+def test_a_child_forked_while_the_gate_is_held_cannot_enter_it_and_gives_nothing_back(tmp_path):
+    gate_file = tmp_path / "gate"
+    gate, fresh = WriteGate(gate_file), WriteGate(gate_file)
+    gate.enter()
+    for each in (gate, fresh):
+        with a_forked_child(each) as enters:
+            assert enters() == "TimeoutError"
+        assert is_held(gate_file)
+    gate.leave()
+
+    assert not is_held(gate_file)
+
+
+def test_a_child_forked_between_two_holds_waits_for_its_parents_next_and_enters_once_it_is_left(tmp_path):
+    gate_file = tmp_path / "gate"
+    gate = WriteGate(gate_file)
+    gate.enter()
+    gate.leave()
+    with a_forked_child(gate) as enters:
+        gate.enter()
+        assert enters() == "TimeoutError"
+        gate.leave()
+        assert enters() == "entered"
+        assert isinstance(_error_of(gate.enter), TimeoutError)
+
+    gate.enter()
+    gate.leave()
+    assert not is_held(gate_file)
+
+
+WAIT_IN_LINE = "import fcntl; held = open(sys.argv[1], 'w'); fcntl.flock(held, fcntl.LOCK_SH)"
+"""Be seen to wait for the gate, as a web process that found it held."""
+
+
+def test_a_patient_gate_gives_way_to_a_process_that_waits_but_not_for_ever(tmp_path):
+    gate, waits = WriteGate(tmp_path / "gate"), []
+    gate.is_patient = True
+
+    def enter():
+        started = time.monotonic()
+        gate.enter()
+        waits.append(time.monotonic() - started)
+        gate.leave()
+
+    enter()
+    with held_by_another_process(WAIT_IN_LINE, tmp_path / "gate.waiting"):
+        enter()
+    enter()
+
+    assert waits[1] >= database_module.PATIENCE_SECONDS > max(waits[0], waits[2])
+    assert waits[1] < 1.5
 
 
 HOLD_GATE = "import fcntl; held = open(sys.argv[1], 'w'); fcntl.flock(held, fcntl.LOCK_EX)"

@@ -13,6 +13,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime, timedelta
 
+import orjson
+
 from shopify_upsell.core import InvalidInput, OfferId, canonical_json
 
 HOUR = 3600
@@ -21,6 +23,8 @@ DAY_HOURS, MONTH_HOURS = 24, 24 * 30
 SESSION_GAP = timedelta(minutes=30)
 """A session ends after this long without a card. Source: the usual end of a web session; a shopper who reads for
 half an hour without being asked has had the pause that the cap is for."""
+
+SESSION_GAP_SECONDS = SESSION_GAP.total_seconds()
 
 LARGEST_CAP = 600
 """Most cards a merchant may allow in 30 days: twenty a day. It bounds what is kept for one shopper as well."""
@@ -111,8 +115,8 @@ def divided_caps(caps: Caps, by: int) -> Caps:
 
 def write_state(state: CourtesyState) -> str:
     """A state as text, without its version: that is a column of its own."""
-    session = [state.session_started_at, state.session_last_at, state.session_count]
-    return canonical_json({"session": session, "shown": [list(entry) for entry in state.shown]})
+    session = (state.session_started_at, state.session_last_at, state.session_count)
+    return orjson.dumps({"session": session, "shown": state.shown}).decode()
 
 
 def read_state(text: str | None, version: int = 0) -> CourtesyState:
@@ -120,9 +124,9 @@ def read_state(text: str | None, version: int = 0) -> CourtesyState:
     if not text:
         return replace(NOTHING_SHOWN, version=version)
     try:
-        document = json.loads(text)
-        started, last, count = (int(number) for number in document["session"])
-        shown = tuple((int(hour), int(offer), int(cards)) for hour, offer, cards in document["shown"])
+        document = orjson.loads(text)
+        started, last, count = map(int, document["session"])
+        shown = tuple([(int(hour), int(offer), int(cards)) for hour, offer, cards in document["shown"]])
     except (KeyError, TypeError, ValueError) as broken:
         raise InvalidInput("not a courtesy state") from broken
     return CourtesyState(version, started, last, count, shown)
@@ -207,13 +211,18 @@ def hit_in(counted: Tally, caps: Caps, offer_id: OfferId) -> CapHit | None:
 
 def room(state: CourtesyState, caps: Caps, *, now: datetime) -> int:
     """Cards of any offers that may still be shown at this moment, before the caps of single offers."""
-    return room_in(tally(state, now=now), caps)
+    moment = _seconds(now)
+    day, month = _within(state.shown, DAY_HOURS, moment), _within(state.shown, MONTH_HOURS, moment)
+    return _left(caps, _session_count(state, moment), _count(day), _count(month))
 
 
 def room_in(counted: Tally, caps: Caps) -> int:
     """What `room` says, of a state that was counted before."""
-    used = ((caps.session, counted.session_count), (caps.day, counted.day_count), (caps.month, counted.month_count))
-    return max(0, min(cap - count for cap, count in used))
+    return _left(caps, counted.session_count, counted.day_count, counted.month_count)
+
+
+def _left(caps: Caps, session_count: int, day_count: int, month_count: int) -> int:
+    return max(0, min(caps.session - session_count, caps.day - day_count, caps.month - month_count))
 
 
 def spend(state: CourtesyState, offer_ids: Iterable[OfferId], *, now: datetime) -> CourtesyState:
@@ -226,11 +235,10 @@ def spend(state: CourtesyState, offer_ids: Iterable[OfferId], *, now: datetime) 
         return state
     # Rounded up here and down where it is read: a part of a second is never a pause.
     moment = max(_seconds(now) + (now.microsecond > 0), state.session_last_at)
-    counts: Counter[tuple[int, int]] = Counter()
-    for hour, offer, count in _within(state.shown, MONTH_HOURS, moment):
-        counts[hour, offer] += count
-    for offer_id, count in cards.items():
-        counts[moment // HOUR, int(offer_id)] += count
+    fresh = [(moment // HOUR, int(offer_id), count) for offer_id, count in cards.items()]
+    counts: dict[tuple[int, int], int] = {}
+    for hour, offer, count in (*_within(state.shown, MONTH_HOURS, moment), *fresh):
+        counts[hour, offer] = counts.get((hour, offer), 0) + count
     goes_on = _session_count(state, _seconds(now)) > 0
     return CourtesyState(
         version=state.version + 1,
@@ -283,12 +291,12 @@ def _within(entries: tuple[tuple[int, int, int], ...], hours: int, moment: int) 
 
 
 def _session_count(state: CourtesyState, moment: int) -> int:
-    is_over = moment - state.session_last_at >= SESSION_GAP.total_seconds()
+    is_over = moment - state.session_last_at >= SESSION_GAP_SECONDS
     return 0 if is_over else state.session_count
 
 
 def _count(entries: Iterable[tuple[int, int, int]]) -> int:
-    return sum(cards for _hour, _offer, cards in entries)
+    return sum([cards for _hour, _offer, cards in entries])
 
 
 def _seconds(now: datetime) -> int:

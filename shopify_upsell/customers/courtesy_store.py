@@ -11,8 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, cast
 
-from sqlalchemy import ForeignKey, Index, Integer, Table, Text, bindparam, delete, func, select, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import ForeignKey, Index, Table, Text, delete, func, literal_column, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from shopify_upsell.core import OfferId, ShopId
@@ -32,7 +31,7 @@ from shopify_upsell.customers.courtesy import (
 )
 from shopify_upsell.customers.throttle import ThrottleState, read_throttle, write_throttle
 from shopify_upsell.database import Base, ExternalId, UtcDateTime, dialect_insert
-from shopify_upsell.spelled import Spelled
+from shopify_upsell.spelled import SpelledInsert
 
 KEPT_FOR = timedelta(days=31)
 """How long a state is kept after the last card: the longest window and the hour that a window is rounded by."""
@@ -110,61 +109,45 @@ def read_states(session: Session, shop_id: ShopId, subjects: Sequence[str]) -> C
     return Courtesy(states[0], merged_state(states))
 
 
-def _first_state(insert: Any) -> Any:
-    fresh = insert(TABLE).values(
-        shop_id=bindparam("its_shop", type_=ExternalId),
-        subject=bindparam("its_subject", type_=Text),
-        version=1,
-        state=bindparam("its_state", type_=Text),
-        touched_at=bindparam("its_time", type_=UtcDateTime),
-    )
-    return fresh.on_conflict_do_nothing(index_elements=["shop_id", "subject"])
-
-
 TABLE = cast("Table", CourtesyRow.__table__)
 
-FIRST_STATE = Spelled({"postgresql": _first_state(postgresql.insert), "sqlite": _first_state(sqlite.insert)})
 
-NEXT_STATE = Spelled(
-    update(TABLE)
-    .where(
-        TABLE.c.shop_id == bindparam("its_shop", type_=ExternalId),
-        TABLE.c.subject == bindparam("its_subject", type_=Text),
-        TABLE.c.version == bindparam("its_version", type_=Integer),
+def _if_unchanged(statement: Any) -> Any:
+    """A state takes the place of the very one that it follows, or begins."""
+    fresh = statement.excluded
+    return statement.on_conflict_do_update(
+        index_elements=["shop_id", "subject"],
+        set_={"version": fresh.version, "state": fresh.state, "touched_at": fresh.touched_at},
+        where=TABLE.c.version == fresh.version - literal_column("1"),
     )
-    .values(
-        version=bindparam("its_version", type_=Integer) + 1,
-        state=bindparam("its_state", type_=Text),
-        touched_at=bindparam("its_time", type_=UtcDateTime),
-    )
-)
-"""Both run for every card that is shown."""
 
 
-def swap_states(session: Session, shop_id: ShopId, swaps: Sequence[Swap], *, now: datetime) -> list[bool]:
-    """Swap many states in one transaction; which of them were made, in the order given.
+SWAP = SpelledInsert(TABLE, _if_unchanged)
+"""Runs for all cards that are shown."""
 
-    New names go first, then the others, each in the order of their names: so two transactions never wait for each other
-    in a ring. Of two swaps of one subject the second needs the first's `after` as its `before`.
+
+class SwapsCollided(Exception):
+    """Of several swaps not all were made, and which is not known: the transaction must not be committed."""
+
+
+def swap_state(session: Session, shop_id: ShopId, swap: Swap, *, now: datetime) -> bool:
+    """Swap one state; tell whether it was made."""
+    return SWAP.put(session, [_row(shop_id, swap, now)]) == 1
+
+
+def swap_states(session: Session, shop_id: ShopId, swaps: Sequence[Swap], *, now: datetime) -> None:
+    """Swap the states of different subjects together. Raises: SwapsCollided.
+
+    In the order of their names, so that two transactions never wait for each other in a ring.
     """
-    if not swaps:
-        return []
-    order = sorted(range(len(swaps)), key=lambda place: _turn(swaps[place]))
-    fresh = [place for place in order if swaps[place].before.version == 0]
-    known = order[len(fresh) :]
-    counts = FIRST_STATE.changes(session, [_row(shop_id, swaps[place], now) for place in fresh])
-    counts += NEXT_STATE.changes(session, [_row(shop_id, swaps[place], now) for place in known])
-    made = {place: count == 1 for place, count in zip(order, counts, strict=True)}
-    return [made[place] for place in range(len(swaps))]
-
-
-def _turn(swap: Swap) -> tuple[bool, str, int]:
-    return swap.before.version > 0, swap.subject, swap.before.version
+    rows = [_row(shop_id, swap, now) for swap in sorted(swaps, key=lambda swap: swap.subject)]
+    if SWAP.put(session, rows) < len(rows):
+        raise SwapsCollided
 
 
 def _row(shop_id: ShopId, swap: Swap, now: datetime) -> dict[str, Any]:
-    row = {"its_shop": shop_id, "its_subject": swap.subject, "its_state": write_state(swap.after), "its_time": now}
-    return row if swap.before.version == 0 else row | {"its_version": swap.before.version}
+    state = {"version": swap.before.version + 1, "state": write_state(swap.after), "touched_at": now}
+    return {"shop_id": shop_id, "subject": swap.subject, **state}
 
 
 def take_from_shop(session: Session, shop_id: ShopId, card_count: int, caps: Caps, *, now: datetime) -> bool:

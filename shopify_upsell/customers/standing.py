@@ -194,7 +194,7 @@ def standing_statement(*more: Callable[[Among], Any]) -> Spelled:
     for name, is_one_of in ONE_OF.items():
         among = partial(_among, is_one_of)
         spelled[name] = union_of(*_parts(among), *(part(among) for part in more))
-    return Spelled(spelled, {"part": Text, "subject": Text, **NAMES})
+    return Spelled(spelled, {"part": Text, "subject": Text, **NAMES}, gathered=True)
 
 
 def _among(is_one_of: IsOneOf, subject: Any) -> Any:

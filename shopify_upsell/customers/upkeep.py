@@ -14,7 +14,7 @@ from shopify_upsell.customers.courtesy_store import (
     read_states,
     rules_of,
     save_throttle,
-    swap_states,
+    swap_state,
 )
 from shopify_upsell.customers.dismissals_store import erase_dismissals, forget_old_dismissals, move_dismissals
 from shopify_upsell.customers.preferences_store import copy_preference, erase_preference
@@ -67,7 +67,7 @@ def merge_courtesy(session: Session, shop_id: ShopId, visitor_id: str, customer_
         Swap(visitor, theirs, NOTHING_SHOWN),
     ]
     savepoint = session.begin_nested()
-    is_done = all(swap_states(session, shop_id, swaps, now=now))
+    is_done = all(swap_state(session, shop_id, swap, now=now) for swap in swaps)
     if is_done:
         savepoint.commit()
     else:

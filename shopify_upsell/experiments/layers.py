@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import lru_cache
 
 from shopify_upsell.core import ConflictingRequest, InvalidInput
 from shopify_upsell.experiments.assignment import ALL_BASIS_POINTS, SEPARATOR, Arm, assign, is_in_holdout
@@ -145,7 +146,11 @@ def quarter_holdout(shop_salt: str, now: datetime, basis_points: int = DEFAULT_H
 
     Units: `now` aware UTC.
     """
-    quarter = quarter_of(now)
+    return _quarter_holdout(shop_salt, quarter_of(now), basis_points)
+
+
+@lru_cache(maxsize=1024)
+def _quarter_holdout(shop_salt: str, quarter: int, basis_points: int) -> QuarterHoldout:
     salt = hashlib.sha256(f"{shop_salt}{SEPARATOR}holdout{SEPARATOR}{quarter}".encode()).hexdigest()[:32]
     return QuarterHoldout(salt, quarter, basis_points)
 

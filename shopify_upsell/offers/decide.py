@@ -21,16 +21,16 @@ from shopify_upsell.matrix.exploring import Exploration
 from shopify_upsell.offers.candidate import Decision
 from shopify_upsell.offers.exploration_store import lot_of
 from shopify_upsell.offers.pipeline import ENGINE_VERSION, decide_from
+from shopify_upsell.offers.shelf import Shelf
 from shopify_upsell.offers.shelving import (
     MOST_ANCHORS,
     SHORTLIST,
-    Shelf,
     recalled_request,
     recalled_shelf,
     resolved_request,
     shelf_for,
 )
-from shopify_upsell.offers.snapshot import CartLine, OfferRequest, placement_kind_of
+from shopify_upsell.offers.snapshot import CartLine, OfferRequest, Snapshot, placement_kind_of
 from shopify_upsell.offers.timing import LATER
 from shopify_upsell.offers.unit_store import STANDING_WITH_UNIT, unit_among
 from shopify_upsell.shops.store import Shop
@@ -126,20 +126,20 @@ def _decided(
 ) -> Decision:
     shop, asked, shelf = question.shop, question.request, question.shelf
     unit = unit_among(standing.more, asked.subjects)
-    snapshot = replace(
-        shelf.template,
-        now=now,
-        request=asked,
-        suppressions=standing.suppressions,
-        dismissals=standing.dismissals,
-        preference=standing.preference,
-        shopper=standing.shopper,
-        courtesy=standing.courtesy,
-        owned=question.owned,
-        unit=unit,
-        exploration=_lot(session, shelf, shop, unit, now),
-        holdout_salt=quarter_holdout(shop.holdout_salt, now, shelf.template.holdout_basis_points).salt,
-    )
+    own = {
+        "now": now,
+        "request": asked,
+        "suppressions": standing.suppressions,
+        "dismissals": standing.dismissals,
+        "preference": standing.preference,
+        "shopper": standing.shopper,
+        "courtesy": standing.courtesy,
+        "owned": question.owned,
+        "unit": unit,
+        "exploration": _lot(session, shelf, shop, unit, now),
+        "holdout_salt": quarter_holdout(shop.holdout_salt, now, shelf.template.holdout_basis_points).salt,
+    }
+    snapshot = Snapshot(**(shelf.fields | own))
     return Decision(
         decision_id=decision_id,
         shop_id=shop.shop_id,

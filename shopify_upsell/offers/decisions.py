@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, cast
 
-from sqlalchemy import ForeignKey, Index, LargeBinary, Row, Table, Text, delete, func, insert, select
+from sqlalchemy import ForeignKey, Index, LargeBinary, Row, Table, Text, delete, func, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from shopify_upsell.core import ConflictingRequest, DecisionId, NotFound, ShopId
@@ -28,7 +28,7 @@ from shopify_upsell.offers.snapshot_json import (
     request_from_json,
     snapshot_from_parts,
 )
-from shopify_upsell.spelled import Spelled
+from shopify_upsell.spelled import SpelledInsert
 
 MEMORY = "decision_parts"
 
@@ -84,7 +84,7 @@ class DecisionPartRow(Base):
     used_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
-INSERT_DECISIONS = Spelled(insert(cast("Table", DecisionRow.__table__)))
+INSERT_DECISIONS = SpelledInsert(cast("Table", DecisionRow.__table__))
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +132,7 @@ def save_decisions(session: Session, shop_id: ShopId, decisions: Sequence[Decisi
         rows.append(_values(decision, rulebook.digest, shelf.digest))
     if decisions:
         _save_parts(session, shop_id, parts.values(), max(one.decided_at for one in decisions))
-        INSERT_DECISIONS.change_each(session, rows)
+        INSERT_DECISIONS.put(session, rows)
 
 
 def read_decision(session: Session, shop_id: ShopId, decision_id: DecisionId) -> Decision:

@@ -10,8 +10,8 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 
 from shopify_upsell.core import OfferId
-from shopify_upsell.customers.courtesy import Caps, divided_caps, hit_in, room_in, tally
-from shopify_upsell.customers.preferences import NONE, caps_for
+from shopify_upsell.customers.courtesy import Caps, divided_caps, hit_in, room, tally
+from shopify_upsell.customers.preferences import ALL, NONE, caps_for
 from shopify_upsell.customers.quiet import ORDER_PAGES, quiet_reason
 from shopify_upsell.customers.readiness import READY, readiness_of
 from shopify_upsell.customers.suppression import EVERY_PRODUCT, SNOOZED, suppression_in_force
@@ -89,7 +89,7 @@ def cards_left(snapshot: Snapshot) -> int:
     caps = caps_of(snapshot)
     if not snapshot.courtesy.shown:
         return min(caps.session, caps.day, caps.month)
-    return room_in(tally(snapshot.courtesy, now=snapshot.now), caps)
+    return room(snapshot.courtesy, caps, now=snapshot.now)
 
 
 GATES: tuple[Callable[[Snapshot], Gate | None], ...] = (
@@ -116,6 +116,8 @@ def caps_of(snapshot: Snapshot, offer_id: OfferId = EVERY_OFFER) -> Caps:
 
     The shop's throttle divides all of them; an offer's own throttle divides the caps of that offer and no others.
     """
+    if not snapshot.throttles and snapshot.preference == ALL:
+        return snapshot.caps
     shop = max((one.level for one in snapshot.throttles if one.offer_id == EVERY_OFFER), default=0)
     own = max((one.level for one in snapshot.throttles if one.offer_id == offer_id != EVERY_OFFER), default=0)
     return _caps_at(snapshot.caps, snapshot.preference, shop, own)

@@ -7,6 +7,7 @@ acknowledged decision can be lost: an answer leaves only after the commit that h
 
 import logging
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from functools import lru_cache
 from itertools import islice
 from typing import Any
@@ -15,8 +16,8 @@ from sqlalchemy.orm import Session
 
 from shopify_upsell.core import ShopId
 from shopify_upsell.customers.courtesy import spend
-from shopify_upsell.customers.courtesy_store import Swap, swap_states, take_from_shop
-from shopify_upsell.database import Database, bind_shop
+from shopify_upsell.customers.courtesy_store import Swap, swap_state, swap_states, take_from_shop
+from shopify_upsell.database import Database, bind_shop, is_transient
 from shopify_upsell.gathering import Gathering
 from shopify_upsell.metrics import DECISIONS
 from shopify_upsell.offers.candidate import Decision
@@ -62,9 +63,9 @@ class DecisionJournal:
         return [list(islice(answers, len(decisions))) for decisions in brought]
 
     def _settle_apart(self, batch: Sequence[Decision], error: Exception) -> list[bool | Exception]:
-        """One bad decision must not take its neighbours with it."""
-        if len(batch) == 1:
-            return [error]
+        """One bad decision must not take its neighbours with it. A database that is busy is so for all of them."""
+        if len(batch) == 1 or is_transient(error):
+            return [error for _ in batch]
         log.warning("decisions_committed_apart", extra={"count": len(batch), "error": type(error).__name__})
         return [self._alone(decision) for decision in batch]
 
@@ -94,9 +95,22 @@ def _charge(session: Session, shop_id: ShopId, decisions: Mapping[int, Decision]
     now = max(decision.decided_at for decision in decisions.values())
     tried = {place: one for place, one in decisions.items() if may_try(session, shop_id, one)}
     swaps = {place: swap for place, one in tried.items() if (swap := _swap(one)) is not None}
-    made = dict(zip(swaps, swap_states(session, shop_id, list(swaps.values()), now=now), strict=True))
-    held = {place: one for place, one in tried.items() if made.get(place, True)}
+    lost = _lost(session, shop_id, swaps, now)
+    held = {place: one for place, one in tried.items() if place not in lost}
     return {place: one for place, one in held.items() if _take_from_shop(session, one)}
+
+
+def _lost(session: Session, shop_id: ShopId, swaps: Mapping[int, Swap], now: datetime) -> set[int]:
+    """Change the budgets; which decisions came second to somebody else. Raises: SwapsCollided."""
+    first: dict[str, int] = {}
+    for place, swap in swaps.items():
+        first.setdefault(swap.subject, place)
+    if len(first) == 1:
+        (place,) = first.values()
+        is_made = swap_state(session, shop_id, swaps[place], now=now)
+        return set(swaps) - ({place} if is_made else set())
+    swap_states(session, shop_id, [swaps[place] for place in first.values()], now=now)
+    return set(swaps) - set(first.values())
 
 
 def _swap(decision: Decision) -> Swap | None:

@@ -220,10 +220,11 @@ def suppressed_snoozed(candidate: Candidate, snapshot: Snapshot) -> Rejection | 
 def offer_shown_enough(candidate: Candidate, snapshot: Snapshot) -> Rejection | None:
     """Who has passed an offer by often enough has answered. The caps of all offers together are a gate's."""
     offer_id = candidate.offer.offer_id
-    own = tuple(entry for entry in snapshot.courtesy.shown if entry[1] == offer_id)
-    if not own and snapshot.caps.offer_day:
+    own = tuple([entry for entry in snapshot.courtesy.shown if entry[1] == offer_id])
+    caps = caps_of(snapshot, offer_id)
+    if sum([cards for _hour, _offer, cards in own]) < min(caps.offer_day, caps.offer_month):
         return None
-    hit = _cap_hit(own, caps_of(snapshot, offer_id), offer_id, snapshot.now)
+    hit = _cap_hit(own, caps, offer_id, snapshot.now)
     return reject(candidate, hit.code, candidate.items[0], until=hit.until.isoformat()) if hit is not None else None
 
 

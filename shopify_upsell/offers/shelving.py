@@ -6,17 +6,15 @@ question that was asked lately. What concerns a person is never remembered here.
 
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime
-from functools import cached_property
 from typing import Any
 
 from sqlalchemy.orm import Session
 
 from shopify_upsell.core import ProductId, ShopId, VariantId
-from shopify_upsell.customers.courtesy import Caps
 from shopify_upsell.customers.courtesy_store import rules_of
-from shopify_upsell.experiments.running import Assigned, RunningExperiment
+from shopify_upsell.experiments.running import Assigned
 from shopify_upsell.ledger import store as ledger
 from shopify_upsell.ledger.catalog import Product
 from shopify_upsell.ledger.owned import ProductHealth
@@ -29,16 +27,14 @@ from shopify_upsell.matrix.timing_store import timing_for
 from shopify_upsell.memory import ShortMemory
 from shopify_upsell.offers.acceptance_store import acceptance_for
 from shopify_upsell.offers.arms import patched
-from shopify_upsell.offers.costs import Costs
-from shopify_upsell.offers.discount_store import ShopDiscounts, discounts_in_force
-from shopify_upsell.offers.drawing import Drawn, draw
+from shopify_upsell.offers.discount_store import discounts_in_force
 from shopify_upsell.offers.experiment_store import running_experiments
-from shopify_upsell.offers.health import DEFAULT_HEALTH_LIMITS, HealthLimits
+from shopify_upsell.offers.health import DEFAULT_HEALTH_LIMITS
 from shopify_upsell.offers.kinds.registry import PERSONAL_KINDS
 from shopify_upsell.offers.offer import CROSS_SELL, Offer
-from shopify_upsell.offers.parts import Part, SharedParts, part_of
-from shopify_upsell.offers.pipeline import ENGINE_VERSION, arms_of, as_assigned
+from shopify_upsell.offers.pipeline import ENGINE_VERSION
 from shopify_upsell.offers.settings_store import read_settings_of
+from shopify_upsell.offers.shelf import Rulebook, Shelf
 from shopify_upsell.offers.snapshot import (
     CatalogProduct,
     CatalogVariant,
@@ -47,7 +43,6 @@ from shopify_upsell.offers.snapshot import (
     ThrottledOffer,
     placement_kind_of,
 )
-from shopify_upsell.offers.snapshot_json import part_to_json
 from shopify_upsell.offers.store import live_offers, read_costs
 from shopify_upsell.offers.timing import LATER
 from shopify_upsell.shops.store import Shop
@@ -67,9 +62,6 @@ MOST_VARIANTS = 50_000
 MOST_ANCHORS = 20
 """Anchors looked up: of a larger cart the first lines."""
 
-MOST_QUESTIONS = 32
-"""Questions over one shelf whose drawing is kept: placements, currencies and quantities in the cart."""
-
 MOST_TOLD = 10
 """Refused pairs kept for the explanation alone."""
 
@@ -78,59 +70,6 @@ MOST_UNTRIED = 4
 
 SHORTLIST = 20
 """Companions loaded beyond what is in the cart: enough for stock and wishes to strike some, small enough to store."""
-
-
-@dataclass(frozen=True)
-class Rulebook:
-    """What holds for a whole shop until its merchant changes something, or learning or a throttle does."""
-
-    offers: tuple[Offer, ...]
-    caps: Caps
-    throttles: tuple[ThrottledOffer, ...]
-    costs: Costs
-    experiments: tuple[RunningExperiment, ...]
-    health_limits: HealthLimits
-    exploration_basis_points: int
-    discounts: ShopDiscounts
-    written: dict[str, Part] = field(default_factory=dict, compare=False)
-
-    def part(self, template: Snapshot) -> Part:
-        """The rulebook as it is stored with decisions, written once."""
-        if template.currency not in self.written:
-            self.written[template.currency] = part_of(part_to_json(template, "rulebook"))
-        return self.written[template.currency]
-
-
-@dataclass(frozen=True)
-class Shelf:
-    """What a question's answer reads of the shop: `template` is a snapshot of which only the person is missing."""
-
-    template: Snapshot
-    rules: Rulebook
-    drawn: dict[object, Drawn] = field(default_factory=dict, compare=False)
-
-    @cached_property
-    def parts(self) -> SharedParts:
-        """The shared parts of every decision over this shelf, written when the first of them is stored."""
-        return SharedParts(self.rules.part(self.template), part_of(part_to_json(self.template, "shelf")))
-
-    @cached_property
-    def is_personal(self) -> bool:
-        """Tell whether an offer of the shop proposes what a customer has, so that no two customers share a drawing."""
-        return any(offer.kind in PERSONAL_KINDS for offer in self.template.offers)
-
-    def draw(self, snapshot: Snapshot) -> Drawn:
-        """What is proposed for the snapshot's question, made once for all who ask it in the same arms and lot."""
-        asked, assigned = snapshot.request, arms_of(snapshot)
-        own = tuple(sorted(snapshot.owned.items())) if self.is_personal else ()
-        lot = snapshot.exploration
-        key = (asked.placement, asked.anchor_product_ids, asked.cart, asked.codes, asked.currency, own, assigned, lot)
-        known = self.drawn.get(key)
-        if known is None:
-            known = draw(as_assigned(snapshot, assigned))
-            if len(self.drawn) < MOST_QUESTIONS:
-                self.drawn[key] = known
-        return known
 
 
 def resolved_request(session: Session, shop_id: ShopId, request: OfferRequest) -> OfferRequest:
@@ -156,8 +95,10 @@ def _resolved(request: OfferRequest, products: Mapping[VariantId, ProductId]) ->
         for line in request.cart
     )
     in_cart = (line.product_id for line in cart if line.product_id is not None)
-    anchors = tuple(dict.fromkeys(request.anchor_product_ids or in_cart))
-    return replace(request, cart=cart, anchor_product_ids=anchors[:MOST_ANCHORS])
+    anchors = tuple(dict.fromkeys(request.anchor_product_ids or in_cart))[:MOST_ANCHORS]
+    if (cart, anchors) == (request.cart, request.anchor_product_ids):
+        return request
+    return replace(request, cart=cart, anchor_product_ids=anchors)
 
 
 def shelf_for(

@@ -25,7 +25,8 @@ from shopify_upsell.offers.launch import as_live
 from shopify_upsell.offers.launching import Launch, shop_as_seen
 from shopify_upsell.offers.offer import Offer, OfferDraft
 from shopify_upsell.offers.past_moments import AFTER, CART, PRODUCT_PAGE, PastMoment, is_sampled, moments_of
-from shopify_upsell.offers.shelving import MOST_ANCHORS, Shelf, resolved_request, shelf_for
+from shopify_upsell.offers.shelf import Shelf
+from shopify_upsell.offers.shelving import MOST_ANCHORS, resolved_request, shelf_for
 from shopify_upsell.offers.simulating import Rehearsal, Simulated
 from shopify_upsell.offers.snapshot import OfferRequest, Snapshot
 from shopify_upsell.offers.store import live_offers

@@ -55,6 +55,7 @@ class DecisionDesk:
 
         Raises: RetryLater when it cannot be stored; nothing may be shown then.
         """
+        request.subjects  # noqa: B018 a name that nobody could have is refused here, not among others in the line
         decision = self._lines[shop.shop_id % LINES].bring(self._question(shop, request))
         self._carry_over(decision)
         return note_decided(decision)
@@ -96,7 +97,7 @@ class DecisionDesk:
     def _decided(self, shop_id: ShopId, questions: Sequence[Question]) -> list[Told]:
         ids = [self._new_decision_id() for _ in questions]
         try:
-            with self._database.read() as session:
+            with self._database.look() as session:
                 bind_shop(session, shop_id)
                 return decide_each(session, questions, now=self._clock(), decision_ids=ids)
         except Exception as error:

@@ -1,6 +1,7 @@
 """What extensions may send us. Our own API: unknown fields are refused."""
 
 import re
+from functools import lru_cache
 from typing import Any
 
 from marshmallow import EXCLUDE, RAISE, Schema, ValidationError, fields, post_load, pre_load, validate
@@ -50,6 +51,19 @@ class OffersQuery(Schema):
     market = fields.String(load_default=None, validate=validate.Length(max=100))
     country = fields.String(load_default=None, validate=validate.Length(equal=2))
     business = fields.Boolean(load_default=None)
+
+    def load(self, data: Any, **options: Any) -> Any:
+        """Load the query. What it says of the page, as thousands of shoppers ask it, is read once and remembered."""
+        visitor = data.get("visitor", "")
+        if options or (visitor and _VISITOR.fullmatch(visitor) is None):
+            return super().load(data, **options)
+        page = frozenset(item for item in data.items() if item[0] != "visitor")
+        return {**self._page(page), "visitor": visitor or None}
+
+    @lru_cache(maxsize=1024)  # noqa: B019 there is one schema, as long-lived as its routes
+    def _page(self, items: frozenset[tuple[str, str]]) -> dict[str, Any]:
+        loaded: dict[str, Any] = super().load(dict(items))
+        return loaded
 
     @pre_load
     def drop_blanks(self, data: dict[str, str], **_options: Any) -> dict[str, str]:

@@ -44,6 +44,11 @@ PARAMETERS = frozenset(
 class ProvedParser(FlaskParser):
     """Reads the query out of what the signature was checked over, so that it is parsed once and in one way."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        # The schema itself says what becomes of other parameters.
+        self.DEFAULT_UNKNOWN_BY_LOCATION = {**self.DEFAULT_UNKNOWN_BY_LOCATION, "query": None}
+
     def load_querystring(self, req: Any, schema: Any) -> Any:
         """The parameters that the visitor sent."""
         return g.proof.parameters

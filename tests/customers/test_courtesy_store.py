@@ -1,5 +1,6 @@
 """The budget as rows: swapped only by whoever read the newest, merged over names, forgotten in time."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -14,6 +15,8 @@ from shopify_upsell.customers.courtesy_store import (
     WHOLE_SHOP,
     CourtesyRow,
     Swap,
+    SwapsCollided,
+    erase_states,
     forget_old_states,
     read_states,
     rules_of,
@@ -79,23 +82,76 @@ def test_somebody_without_a_name_has_no_past(session, shop_id):
     assert read_states(session, shop_id, []).merged == NOTHING_SHOWN
 
 
-def test_many_swaps_of_one_transaction_each_say_whether_they_were_made(session, shop_id):
-    charge(session, shop_id, ["c:2"], ONE)
-    stale, after = NOTHING_SHOWN, spend(NOTHING_SHOWN, [TWO], now=NOW)
-    swaps = [Swap("v:z", stale, after), Swap("c:2", stale, after), Swap("c:1", stale, after)]
-
-    assert swap_states(session, shop_id, swaps, now=NOW) == [True, False, True]
-    assert [total(session, shop_id, name) for name in ("v:z", "c:2", "c:1")] == [1, 1, 1]
+def shuffled(names):
+    """The same names in an order that is neither theirs nor its reverse."""
+    return sorted(names, key=lambda name: (len(name), name[::-1]))
 
 
-def test_decisions_that_follow_each_other_in_one_transaction_can_all_be_swapped(session, shop_id):
-    first = spend(NOTHING_SHOWN, [ONE], now=NOW)
-    second = spend(first, [TWO], now=NOW)
+def test_swaps_of_many_people_new_and_known_are_all_made_in_whatever_order_they_come(session, shop_id):
+    other_shop = add_shop(session, "two.myshopify.com")
+    known = [f"c:{number}" for number in range(20)]
+    for name in known:
+        charge(session, shop_id, [name], ONE)
+    charge(session, other_shop, ["c:1"], ONE)
+    names = shuffled([*known, *(f"v:{number}" for number in range(25))])
+    before = {name: read_states(session, shop_id, [name]).own for name in names}
+    swaps = [Swap(name, before[name], spend(before[name], [TWO], now=NOW)) for name in names]
 
-    made = swap_states(session, shop_id, [Swap("c:1", first, second), Swap("c:1", NOTHING_SHOWN, first)], now=NOW)
+    assert swap_states(session, shop_id, swaps, now=NOW) is None
 
-    assert made == [True, True]
-    assert read_states(session, shop_id, ["c:1"]).own == second
+    assert [read_states(session, shop_id, [swap.subject]).own for swap in swaps] == [swap.after for swap in swaps]
+    assert [total(session, shop_id, name) for name in names] == [2 if name in known else 1 for name in names]
+    assert total(session, other_shop, "c:1") == 1
+
+
+def test_no_swaps_are_all_made(session, shop_id):
+    assert swap_states(session, shop_id, [], now=NOW) is None
+
+
+@pytest.mark.parametrize("count", [2, 3, 16, 17, 40])
+def test_one_stale_swap_among_several_is_a_collision(database, count):
+    with database.write() as session:
+        shop_id = add_shop(session)
+        charge(session, shop_id, ["c:7"], ONE)
+    after = spend(NOTHING_SHOWN, [TWO], now=NOW)
+    names = ["c:7", *(f"v:{number}" for number in range(count - 1))]
+
+    with pytest.raises(SwapsCollided), database.write() as session:
+        swap_states(session, shop_id, [Swap(name, NOTHING_SHOWN, after) for name in names], now=NOW)
+
+    with database.read() as session:
+        assert [total(session, shop_id, name) for name in names] == [1] + [0] * (count - 1)
+        assert read_states(session, shop_id, ["c:7"]).own == spend(NOTHING_SHOWN, [ONE], now=NOW)
+
+
+@pytest.mark.parametrize("version", [0, 1, 3])
+def test_a_swap_alone_from_a_state_that_is_not_the_newest_says_so_and_changes_nothing(session, shop_id, version):
+    charge(session, shop_id, ["c:1"], ONE)
+    charge(session, shop_id, ["c:1"], ONE)
+    newest = read_states(session, shop_id, ["c:1"]).own
+    stale = replace(newest, version=version)
+
+    assert swap_state(session, shop_id, "c:1", stale, spend(stale, [TWO], now=NOW), now=NOW) is False
+
+    assert read_states(session, shop_id, ["c:1"]).own == newest
+
+
+def test_a_state_that_nobody_holds_any_more_is_begun_anew(session, shop_id):
+    for name in ("c:1", "c:2", "c:3"):
+        charge(session, shop_id, [name], ONE)
+        charge(session, shop_id, [name], ONE)
+    before = {name: read_states(session, shop_id, [name]).own for name in ("c:1", "c:2", "c:3")}
+    after = {name: spend(state, [TWO], now=NOW) for name, state in before.items()}
+    for name in ("c:1", "c:2"):
+        assert erase_states(session, shop_id, name) == 1
+
+    assert swap_state(session, shop_id, "c:1", before["c:1"], after["c:1"], now=NOW) is True
+    swap_states(session, shop_id, [Swap(name, before[name], after[name]) for name in ("c:3", "c:2")], now=NOW)
+
+    for name, state in after.items():
+        assert read_states(session, shop_id, [name]).own == state
+        charge(session, shop_id, [name], TWO)
+    assert [total(session, shop_id, name) for name in after] == [4, 4, 4]
 
 
 def test_states_that_no_window_reaches_are_forgotten_after_thirty_one_days(session, shop_id):

@@ -4,7 +4,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
-from types import SimpleNamespace
 
 import pytest
 from builders_database import NOW, add_shop
@@ -28,6 +27,7 @@ from shopify_upsell.offers.replay import replay
 from shopify_upsell.offers.settings_store import ShopSettings, read_settings_of, save_settings_of
 from shopify_upsell.offers.store import save_offer
 from shopify_upsell.shops.store import get_shop
+from shopify_upsell.surfaces.deciding import DecisionDesk
 
 TODAY = NOW.date().isoformat()
 CLIENTS = 16
@@ -218,12 +218,12 @@ def a_new_store(database):
 def test_a_new_stores_exposure_stays_below_the_cap_and_its_reason_is_cold_start(database):
     """Rows R021 and R055: exposure within the cap at every moment, the reason told, every gate passed, replayable."""
     shop, clock, numbers = a_new_store(database), {"now": datetime(2026, 11, 2, 8, tzinfo=UTC)}, count()
-    services = SimpleNamespace(
-        database=database,
-        journal=DecisionJournal(database),
+    desk = DecisionDesk(
+        database,
+        DecisionJournal(database),
+        holdout_basis_points=1000,
         clock=lambda: clock["now"],
         new_decision_id=lambda: DecisionId(f"n{next(numbers)}"),
-        holdout_basis_points=1000,
     )
     names = [f"visitor-{number:05}" for number in range(4_000)]
     lucky = [name for name in names if explores(shop.holdout_salt, f"v:{name}", clock["now"]).is_allowed]
@@ -232,7 +232,7 @@ def test_a_new_stores_exposure_stays_below_the_cap_and_its_reason_is_cold_start(
     for visitor in visitors:
         clock["now"] += timedelta(seconds=30)
         database.memory.pop("offers.explored", None)  # as a process that has not heard that the share is used up
-        decision = services.desk.serve(shop, a_request(BOOTS, shop_id=shop.shop_id, visitor_id=visitor))
+        decision = desk.serve(shop, a_request(BOOTS, shop_id=shop.shop_id, visitor_id=visitor))
         refused = {one.code for one in decision.answer.refused}
         shown += not decision.is_holdout and (bool(decision.chosen) or refused == {"not_explored"})
         tried += [decision] if decision.chosen else []
@@ -253,18 +253,18 @@ def test_a_new_store_that_tries_nothing_shows_nothing(database):
     with database.write() as session:
         bind_shop(session, shop.shop_id)
         save_settings_of(session, shop.shop_id, ShopSettings(exploration_basis_points=0), now=NOW)
-    services = SimpleNamespace(
-        database=database,
-        journal=DecisionJournal(database),
+    desk = DecisionDesk(
+        database,
+        DecisionJournal(database),
+        holdout_basis_points=0,
         clock=lambda: NOW,
         new_decision_id=lambda: DecisionId("n"),
-        holdout_basis_points=0,
     )
     lucky = next(
         n for n in map("visitor-{:05}".format, count()) if explores(shop.holdout_salt, f"v:{n}", NOW).is_allowed
     )
 
-    decision = services.desk.serve(shop, a_request(BOOTS, shop_id=shop.shop_id, visitor_id=lucky))
+    decision = desk.serve(shop, a_request(BOOTS, shop_id=shop.shop_id, visitor_id=lucky))
 
     assert (decision.chosen, [one.code for one in decision.rejections]) == ((), ["no_evidence"])
     assert decision.inputs.exploration is None
