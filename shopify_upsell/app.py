@@ -71,7 +71,9 @@ from shopify_upsell.shops import lifecycle, privacy
 from shopify_upsell.shops.access import ShopAccess
 from shopify_upsell.shops.refresh import ShopRefresh
 from shopify_upsell.surfaces import post_purchase, preferences, signals_api, theme
+from shopify_upsell.surfaces.express import Express
 from shopify_upsell.surfaces.services import SurfaceServices
+from shopify_upsell.surfaces.theme_answers import ThemeAnswers
 
 SURFACES = (
     theme.make_blueprint,
@@ -284,6 +286,8 @@ def create_app(settings: Settings) -> Flask:
     app.register_blueprint(home.make_blueprint(_admin_services(parts)))
     app.register_blueprint(make_health_blueprint(parts.database, metrics_token=settings.metrics_token, clock=utc_now))
     app.after_request(_harden)
+    # The app itself stays Flask; only what a web server calls goes past it first.
+    app.wsgi_app = Express(app.wsgi_app, ThemeAnswers(services), headers=HARDENING)  # type: ignore[method-assign]
     return app
 
 

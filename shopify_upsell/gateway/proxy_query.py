@@ -62,6 +62,8 @@ def _pairs(query_string: bytes) -> list[tuple[str, str]]:
     fields = [field for field in query_string.decode().split("&") if field]
     if len(fields) > MOST_FIELDS:
         raise refused()
+    if b"%" not in query_string and b"+" not in query_string:
+        return [(name, value) for name, _, value in (field.partition("=") for field in fields)]
     return [_pair(field) for field in fields]
 
 

@@ -46,10 +46,14 @@ not offered again for two years."""
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A request with everything that is read of the shop for it, and what the customer has; of the person no more."""
+    """A request with everything that is read of the shop for it, and what the customer has; of the person no more.
+
+    `subjects`: the shopper's names, known to be such before the question meets others.
+    """
 
     shop: Shop
     request: OfferRequest
+    subjects: tuple[str, ...]
     shelf: Shelf
     owned: Mapping[ProductId, OwnedProduct]
 
@@ -75,25 +79,31 @@ def decide(
 def read_question(
     session: Session, request: OfferRequest, *, now: datetime, shop: Shop, holdout_basis_points: int
 ) -> Question:
-    """Read what a request needs of the shop, as far as it is not remembered, and what a known customer has."""
+    """Read what a request needs of the shop, as far as it is not remembered, and what a known customer has.
+
+    Raises: InvalidInput for a visitor id that our own script could not have made.
+    """
     asked = resolved_request(session, shop.shop_id, request)
     owned: dict[ProductId, OwnedProduct] = {}
     if placement_kind_of(asked) == LATER and not asked.anchor_product_ids:
         owned = _owned(session, asked, None, now)
         asked = replace(asked, anchor_product_ids=_latest(owned))
     shelf = shelf_for(session, asked, now=now, shop=shop, holdout_basis_points=holdout_basis_points)
-    return Question(shop, asked, shelf, owned or _owned(session, asked, shelf, now))
+    return Question(shop, asked, asked.subjects, shelf, owned or _owned(session, asked, shelf, now))
 
 
 def remembered_question(
     memory: Mapping[str, Any], request: OfferRequest, *, shop: Shop, holdout_basis_points: int
 ) -> Question | None:
-    """The same without reading anything; None where something must be read. `memory`: the process's."""
+    """The same without reading anything; None where something must be read. `memory`: the process's.
+
+    Raises: InvalidInput, as `read_question`.
+    """
     asked = recalled_request(memory, request)
     if asked is None or asked.customer_id is not None:
         return None
     shelf = recalled_shelf(memory, asked, shop=shop, holdout_basis_points=holdout_basis_points)
-    return Question(shop, asked, shelf, {}) if shelf is not None else None
+    return Question(shop, asked, asked.subjects, shelf, {}) if shelf is not None else None
 
 
 def decide_each(
@@ -101,7 +111,7 @@ def decide_each(
 ) -> list[Decision | Exception]:
     """Decide questions of one shop, their people read in one query. What went wrong with one stands in its place."""
     shop_id = questions[0].shop.shop_id
-    people = [question.request.subjects for question in questions]
+    people = [question.subjects for question in questions]
     standings = read_standings(session, shop_id, people, now=now, statement=STANDING_WITH_UNIT)
     asked = zip(questions, standings, decision_ids, strict=True)
     return [_attempt(partial(_decided, session, *one, now)) for one in asked]
@@ -125,7 +135,7 @@ def _decided(
     session: Session, question: Question, standing: Standing, decision_id: DecisionId, now: datetime
 ) -> Decision:
     shop, asked, shelf = question.shop, question.request, question.shelf
-    unit = unit_among(standing.more, asked.subjects)
+    unit = unit_among(standing.more, question.subjects)
     own = {
         "now": now,
         "request": asked,

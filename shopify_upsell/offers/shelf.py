@@ -24,6 +24,10 @@ MOST_QUESTIONS = 32
 """Questions over one shelf whose drawing is kept: placements, currencies and quantities in the cart."""
 
 
+MOST_NOTES = 64
+"""Cards kept as they are drawn: offers by placement and language."""
+
+
 @dataclass(frozen=True)
 class Rulebook:
     """What holds for a whole shop until its merchant changes something, or learning or a throttle does."""
@@ -52,6 +56,7 @@ class Shelf:
     template: Snapshot
     rules: Rulebook
     drawn: dict[object, Drawn] = field(default_factory=dict, compare=False)
+    notes: dict[object, object] = field(default_factory=dict, compare=False)
 
     @cached_property
     def parts(self) -> SharedParts:
@@ -67,6 +72,11 @@ class Shelf:
     def is_personal(self) -> bool:
         """Tell whether an offer of the shop proposes what a customer has, so that no two customers share a drawing."""
         return any(offer.kind in PERSONAL_KINDS for offer in self.template.offers)
+
+    def note(self, key: object, told: object) -> None:
+        """Keep what a surface made of an answer, for the next shopper who gets the same."""
+        if len(self.notes) < MOST_NOTES:
+            self.notes[key] = told
 
     def draw(self, snapshot: Snapshot) -> Drawn:
         """What is proposed for the snapshot's question, made once for all who ask it in the same arms and lot."""

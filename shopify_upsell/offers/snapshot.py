@@ -8,6 +8,7 @@ not change shape when the ledger's do.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 
 from shopify_upsell.core import CustomerId, OfferId, ProductId, ShopId, VariantId
 from shopify_upsell.customers.courtesy import DEFAULT_CAPS, NOTHING_SHOWN, Caps, CourtesyState
@@ -29,6 +30,12 @@ from shopify_upsell.offers.discounts import ActiveDiscount
 from shopify_upsell.offers.health import DEFAULT_HEALTH_LIMITS, HealthLimits
 from shopify_upsell.offers.offer import Offer
 from shopify_upsell.offers.timing import IN_HAND, JUST_BOUGHT, LATER
+
+
+@lru_cache(maxsize=256)
+def surface_of(placement: str) -> str:
+    """The surface that a placement is on. Every rule of every candidate asks."""
+    return placement.split("/", 1)[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +79,7 @@ class OfferRequest:
     @property
     def surface(self) -> str:
         """The part of the placement that says who calls: `theme` of `theme/product_page`."""
-        return self.placement.split("/", 1)[0]
+        return surface_of(self.placement)
 
     @property
     def subjects(self) -> tuple[str, ...]:
@@ -145,7 +152,7 @@ PLACEMENT_KINDS = {"theme": IN_HAND, "checkout": IN_HAND, "post_purchase": JUST_
 
 def placement_kind_of(request: OfferRequest) -> str:
     """Whether the anchor is in the shopper's hand, just bought, or bought some time ago."""
-    return PLACEMENT_KINDS.get(request.surface, LATER)
+    return PLACEMENT_KINDS.get(surface_of(request.placement), LATER)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ with the anchor in hand (product page, cart, checkout), just after buying it (po
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 
 from shopify_upsell.ledger.owned import OwnedProduct
 from shopify_upsell.matrix.timed import CONSUMABLE, MERCHANT_TIME, PRIOR_TIME, TimingWord
@@ -98,7 +99,15 @@ def _since_delivery(word: TimingWord, owned: OwnedProduct | None, now: datetime)
 
 
 def _moment(word: TimingWord, state: str, *, opens_at: datetime | None = None) -> Moment:
+    if opens_at is None:
+        return _settled(state, word.level, word.source)
     return Moment(state, opens_at, level=word.level, source=word.source)
+
+
+@lru_cache(maxsize=256)
+def _settled(state: str, level: str, source: str) -> Moment:
+    """A moment without a date; each is the same one."""
+    return Moment(state, level=level, source=source)
 
 
 def _begins_at_once(word: TimingWord) -> bool:

@@ -55,7 +55,6 @@ class DecisionDesk:
 
         Raises: RetryLater when it cannot be stored; nothing may be shown then.
         """
-        request.subjects  # noqa: B018 a name that nobody could have is refused here, not among others in the line
         decision = self._lines[shop.shop_id % LINES].bring(self._question(shop, request))
         self._carry_over(decision)
         return note_decided(decision)
@@ -143,9 +142,9 @@ def _one_of_each(questions: Mapping[int, Question]) -> dict[int, Question]:
     seen: set[str] = set()
     turn: dict[int, Question] = {}
     for place, question in questions.items():
-        if seen.isdisjoint(question.request.subjects):
+        if seen.isdisjoint(question.subjects):
             turn[place] = question
-        seen.update(question.request.subjects)
+        seen.update(question.subjects)
     return turn
 
 

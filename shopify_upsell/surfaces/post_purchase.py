@@ -46,7 +46,7 @@ from shopify_upsell.surfaces.schemas import (
     TouchAnswer,
 )
 from shopify_upsell.surfaces.services import SurfaceServices, installed_shop
-from shopify_upsell.surfaces.theme import nothing_to_show
+from shopify_upsell.surfaces.theme_answers import nothing_to_show
 from shopify_upsell.surfaces.touching import take_touch
 
 PLACEMENTS = ("post_purchase/offer",)

@@ -1,6 +1,7 @@
 """Turn a decision into the JSON that extensions draw. Rules stay on the server: an extension draws what this says."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from shopify_upsell.attribution.token import OfferClaim, write_token
@@ -10,6 +11,7 @@ from shopify_upsell.money import Money
 from shopify_upsell.offers.candidate import ChosenOffer, Decision, OfferItem
 from shopify_upsell.offers.claims import saving_of
 from shopify_upsell.offers.offer import UP_SELL
+from shopify_upsell.offers.shelf import Shelf
 from shopify_upsell.offers.texts import fact_of, greeting_of, headline_of, reason_of
 
 TOKEN_LIFE = timedelta(days=30)
@@ -32,26 +34,25 @@ class OfferRenderer:
         return [self._offer(offer) for offer in self._decision.chosen]
 
     def _offer(self, offer: ChosenOffer) -> dict[str, object]:
-        saving = _saving(offer)
-        share = offer.discount_basis_points if saving is not None else 0
-        return {
-            "offer_id": str(offer.offer_id),
-            "kind": offer.kind,
-            "headline": headline_of(offer.kind, self._decision.placement, self._locale, offer.reason_code),
-            "why": self._why(offer),
-            "benefits": list(offer.benefits),
-            "greeting": self._greeting(),
-            "total": money_json(offer.total),
-            "original_total": money_json(offer.original_total) if saving is not None else None,
-            "saving": money_json(saving) if saving is not None else None,
-            "discount": {"basis_points": share} if share else None,
-            "items": [self._item(offer, item) for item in offer.items],
-            "replaces": _replaced(offer),
-        }
+        card = self._card(offer)
+        items = [
+            {**drawn, "token": write_token(self._claim(offer, item), self._key)}
+            for drawn, item in zip(card.items, offer.items, strict=True)
+        ]
+        own = {"why": {**card.why, "fact": self._fact(offer)}, "greeting": self._greeting(), "items": items}
+        return {**card.fields, **own}
 
-    def _why(self, offer: ChosenOffer) -> dict[str, str | None]:
-        text = reason_of(offer.reason_code, self._locale)
-        return {"code": offer.reason_code, "text": text, "fact": self._fact(offer)}
+    def _card(self, offer: ChosenOffer) -> "_Card":
+        """What is the same for all who see the offer: written once while the shop is remembered."""
+        place, locale, shelf = self._decision.placement, self._locale, self._decision.shelf
+        if not isinstance(shelf, Shelf):
+            return _drawn(offer, place, locale)
+        known = shelf.notes.get((id(offer), place, locale))
+        if isinstance(known, _Card) and known.offer is offer:
+            return known
+        card = _drawn(offer, place, locale)
+        shelf.note((id(offer), place, locale), card)
+        return card
 
     def _fact(self, offer: ChosenOffer) -> str | None:
         """What the shopper's own orders say of the one product offered; nothing without their consent."""
@@ -68,24 +69,6 @@ class OfferRenderer:
         may_greet = inputs.shopper.is_known and inputs.shopper.may_personalise
         return greeting_of(self._locale) if may_greet and inputs.request.surface == NAMED_SURFACE else None
 
-    def _item(self, offer: ChosenOffer, item: OfferItem) -> dict[str, object]:
-        plan = item.selling_plan_id
-        list_price = item.list_price if plan is None else None
-        is_lowered = list_price is not None and list_price.minor_units > item.price.minor_units
-        return {
-            "product_id": gid("Product", item.product_id),
-            "variant_id": gid("ProductVariant", item.variant_id),
-            "title": item.title,
-            "variant_title": item.variant_title,
-            "url": f"/products/{item.handle}",
-            "image": {"url": item.image_url, "alt": item.title} if item.image_url else None,
-            "quantity": item.quantity,
-            "price": money_json(item.price),
-            "original_price": money_json(list_price) if list_price is not None and is_lowered else None,
-            "selling_plan_id": gid("SellingPlan", plan) if plan is not None else None,
-            "token": write_token(self._claim(offer, item), self._key),
-        }
-
     def _claim(self, offer: ChosenOffer, item: OfferItem) -> OfferClaim:
         decided_at: datetime = self._decision.decided_at
         return OfferClaim(
@@ -100,6 +83,52 @@ class OfferRenderer:
             placement=self._decision.placement,
             replaced_unit_minor_units=offer.replaced_unit_minor_units or None,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class _Card:
+    """An offer as everybody sees it, without tokens and without what is told of the shopper. `offer`: what it shows."""
+
+    offer: ChosenOffer
+    fields: dict[str, object]
+    why: dict[str, str | None]
+    items: tuple[dict[str, object], ...]
+
+
+def _drawn(offer: ChosenOffer, placement: str, locale: str) -> _Card:
+    saving = _saving(offer)
+    share = offer.discount_basis_points if saving is not None else 0
+    fields: dict[str, object] = {
+        "offer_id": str(offer.offer_id),
+        "kind": offer.kind,
+        "headline": headline_of(offer.kind, placement, locale, offer.reason_code),
+        "benefits": list(offer.benefits),
+        "total": money_json(offer.total),
+        "original_total": money_json(offer.original_total) if saving is not None else None,
+        "saving": money_json(saving) if saving is not None else None,
+        "discount": {"basis_points": share} if share else None,
+        "replaces": _replaced(offer),
+    }
+    why: dict[str, str | None] = {"code": offer.reason_code, "text": reason_of(offer.reason_code, locale)}
+    return _Card(offer, fields, why, tuple(map(_item, offer.items)))
+
+
+def _item(item: OfferItem) -> dict[str, object]:
+    plan = item.selling_plan_id
+    list_price = item.list_price if plan is None else None
+    is_lowered = list_price is not None and list_price.minor_units > item.price.minor_units
+    return {
+        "product_id": gid("Product", item.product_id),
+        "variant_id": gid("ProductVariant", item.variant_id),
+        "title": item.title,
+        "variant_title": item.variant_title,
+        "url": f"/products/{item.handle}",
+        "image": {"url": item.image_url, "alt": item.title} if item.image_url else None,
+        "quantity": item.quantity,
+        "price": money_json(item.price),
+        "original_price": money_json(list_price) if list_price is not None and is_lowered else None,
+        "selling_plan_id": gid("SellingPlan", plan) if plan is not None else None,
+    }
 
 
 def money_json(money: Money) -> dict[str, object]:
