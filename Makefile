@@ -56,7 +56,7 @@ journey: build ## A shopper in headless Chromium, and the self-checking demo on 
 	$(PY) tools/with_services.py --postgres --redis -- pytest -m browser
 
 bench: ## Ratios against named peers in the same run; never part of the tests
-	$(PY) -m bench.run
+	$(PY) tools/with_services.py --postgres --redis -- $(PY) -m bench.run
 
 bench-matrix: setup ## Learning against its peers, one thread. MATRIX_DATA=folder of the histories, ARGS="--sets aw,cjt …"
 	@[ -x .venv-bench/bin/python ] || python3 -m venv .venv-bench

@@ -37,10 +37,10 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         granian, gunicorn = empty_route("granian"), empty_route("gunicorn")
         print(f"empty route: granian {granian:.0f}/s, gunicorn {gunicorn:.0f}/s, ratio {granian / gunicorn:.2f}")
-        peer, offers = empty_route("granian", workers=1), offer_endpoint(Path(folder))
-        print(
-            f"one worker: empty route {peer:.0f}/s, offer endpoint {offers:.0f}/s, ratio {offers / peer:.3f} (bar 0.25)"
-        )
+        for name, databases in engines().items():
+            peer, offers = empty_route("granian", workers=1), offer_endpoint(Path(folder) / name, databases)
+            found = f"offer endpoint on {name} {offers:.0f}/s, ratio {offers / peer:.3f} (bar 0.25)"
+            print(f"one worker: empty route {peer:.0f}/s, {found}")
         rate, drained = webhook_path(Path(folder))
         print(f"webhooks on SQLite, 4 clients and 1 worker: {rate:.0f}/s taken, all handled {drained:.1f} s later")
 
@@ -58,7 +58,16 @@ def empty_route(server: str, *, workers: int = 2) -> float:
         return wrk(f"http://127.0.0.1:{port}/")
 
 
-def offer_endpoint(folder: Path) -> float:
+def engines() -> dict[str, dict[str, str]]:
+    """Environments of the databases that can be measured here, the default first."""
+    found = {"SQLite": {}}
+    if "TEST_POSTGRES_URL" in os.environ:
+        urls = {"DATABASE_URL": os.environ["TEST_POSTGRES_URL"], "REDIS_URL": os.environ.get("TEST_REDIS_URL", "")}
+        found["PostgreSQL"] = {name: url for name, url in urls.items() if url}
+    return found
+
+
+def offer_endpoint(folder: Path, databases: dict[str, str]) -> float:
     """Requests a second of `GET /proxy/offers` in the dev store's shop, every decision stored. Units: requests/s.
 
     Twenty product pages seen by thousands of visitors, each a few times, so that budgets are charged and not exhausted.
@@ -68,7 +77,7 @@ def offer_endpoint(folder: Path) -> float:
 
     os.environ |= {"OFFER_RATE_PER_SECOND": "10000", "HOLDOUT_BASIS_POINTS": "0", "LOG_LEVEL": "WARNING"}
     ports = {"app_port": free_port(), "devstore_port": free_port()}
-    with Stack(folder / "offers", **ports, devstore_options=("--orders", "1500")) as stack:
+    with environment(databases), Stack(folder, **ports, devstore_options=("--orders", "1500")) as stack:
         prepare(stack)
         pairs = requests.get(f"{stack.devstore_url}/_dev/truth.json", timeout=10).json()["pairs"]
         products = sorted({pair["a"] for pair in pairs})[:PAGES]
@@ -157,6 +166,18 @@ def wrk(address: str, *options: str) -> float:
     if "Non-2xx" in said:
         raise SystemExit(f"answers failed under load:\n{said}")
     return float(re.search(r"Requests/sec:\s+([0-9.]+)", said)[1])
+
+
+@contextmanager
+def environment(values: dict[str, str]):
+    """Settings for the length of a block."""
+    before = dict(os.environ)
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
 
 
 @contextmanager

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -112,17 +113,44 @@ class WriteGate:
         self._is_held = False
 
     def enter(self) -> None:
-        """Take the gate. Raises: TimeoutError."""
+        """Take the gate: at once where nobody is in it, else in line, and seen to wait. Raises: TimeoutError."""
         if self.is_patient:
             self._let_others_in()
-        if not self._thread_lock.acquire(timeout=1.0):
-            raise TimeoutError("write gate busy")
+        if not self._is_entered_at_once():
+            self._line_up()
+        self._is_held = True
+
+    def _is_entered_at_once(self) -> bool:
+        if not self._thread_lock.acquire(blocking=False):
+            return False
+        if self._is_had(_is_locked_now):
+            return True
+        self._thread_lock.release()
+        return False
+
+    def _line_up(self) -> None:
+        waiting = None if self.is_patient else self._opened(self._waiting_file)
         try:
-            self._take()
+            if waiting is not None:
+                fcntl.flock(waiting, fcntl.LOCK_SH)
+            if not self._thread_lock.acquire(timeout=1.0):
+                raise TimeoutError("write gate busy")
+            if not self._is_had(partial(_lock_within, seconds=GATE_SECONDS)):
+                self._thread_lock.release()
+                raise TimeoutError("write gate busy")
+        finally:
+            if waiting is not None:
+                os.close(waiting)
+
+    def _is_had(self, lock: Callable[[int], bool]) -> bool:
+        """Lock the file, which this process has opened for itself: children share the locks of what they inherit."""
+        try:
+            if self._owner != os.getpid():
+                self._descriptor, self._owner = self._opened(self._lock_file), os.getpid()
+            return lock(self._descriptor)
         except BaseException:
             self._thread_lock.release()
             raise
-        self._is_held = True
 
     def leave(self) -> None:
         """Give the gate back; leaving twice is harmless."""
@@ -148,23 +176,6 @@ class WriteGate:
             _lock_within(descriptor, PATIENCE_SECONDS)
         finally:
             os.close(descriptor)
-
-    def _take(self) -> None:
-        """Lock the file: at once where nobody holds it, else in line with others, and seen to wait."""
-        if self._owner != os.getpid():
-            # A lock belongs to an opened file and is shared with children; so each process opens the file for itself.
-            self._descriptor, self._owner = self._opened(self._lock_file), os.getpid()
-        if _is_locked_now(self._descriptor):
-            return
-        waiting = None if self.is_patient else self._opened(self._waiting_file)
-        try:
-            if waiting is not None:
-                fcntl.flock(waiting, fcntl.LOCK_SH)
-            if not _lock_within(self._descriptor, GATE_SECONDS):
-                raise TimeoutError("write gate busy")
-        finally:
-            if waiting is not None:
-                os.close(waiting)
 
     @staticmethod
     def _opened(path: Path) -> int:
