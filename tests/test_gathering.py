@@ -246,3 +246,31 @@ def test_impatient_threads_in_a_crowd_get_their_own_or_give_up_and_none_hangs(mo
     assert work.most_at_work == 1
     assert work.done == Counter(told.keys() - gave_up), "a piece was done for nobody, or twice"
     assert (line._waiting, line._is_led) == ([], False)
+
+
+def test_work_that_answers_too_few_fails_for_all_and_nobody_takes_nothing_for_a_result(pool):
+    workshop = Workshop(lambda pieces: doubled(pieces)[:1])
+    _, first, others = while_one_works(pool, workshop, [1, 2, 3])
+    workshop.go_on.set()
+
+    assert first.result(SOON) == 0
+    for other in others:
+        with pytest.raises(ValueError, match="zip"):
+            other.result(SOON)
+
+
+def test_whoever_waited_for_a_leader_that_was_told_to_stop_is_told_to_come_again(pool):
+    def stopped(pieces):
+        if pieces != [0]:
+            raise SystemExit
+        return doubled(pieces)
+
+    workshop = Workshop(stopped)
+    line, first, others = while_one_works(pool, workshop, [1, 2, 3])
+    workshop.go_on.set()
+
+    assert first.result(SOON) == 0
+    outcomes = [type(other.exception(SOON)) for other in others]
+    assert Counter(outcomes) == {SystemExit: 1, RetryLater: 2}
+    workshop.work = doubled
+    assert line.bring(9) == 18

@@ -1,9 +1,11 @@
 """Decisions of many threads share transactions, and none is answered before it is stored."""
 
+import fcntl
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 from builders_courtesy import swap_state
@@ -277,3 +279,19 @@ def test_when_somebody_else_took_from_one_shoppers_budget_the_others_are_still_k
 
 def test_nothing_brought_is_nothing_told(database):
     assert list(DecisionJournal(database).keep_each([])) == []
+
+
+def test_a_busy_database_is_waited_for_once_however_many_decisions_wait(database, two_shops):
+    """Each would wait a second and a half again, and a shopper's page has long given up."""
+    if not database.is_sqlite:
+        pytest.skip("the write gate is SQLite's")
+    decisions = [a_decision(two_shops[0], f"d{number}", visitor=f"visitor-{number}") for number in range(4)]
+    with Path(f"{database.engine.url.database}.lock").open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        started = time.monotonic()
+        told = DecisionJournal(database).keep_each(decisions)
+        waited = time.monotonic() - started
+
+    assert [type(one) for one in told] == [TimeoutError] * 4
+    assert waited < 3
+    assert stored(database) == set()
