@@ -4,7 +4,6 @@ import os
 import secrets
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
 
 from flask import Flask, Response
 from sqlalchemy.orm import Session
@@ -251,18 +250,10 @@ def make_worker(parts: Parts) -> Worker:
     return Worker(parts.database, job_handlers(parts), LISTENERS, gathered=GATHERED, lease=lease)
 
 
-class PlainFlask(Flask):
-    """Flask with plain functions as views: it need not ask at every call whether one of them is a coroutine."""
-
-    def ensure_sync(self, func: Any) -> Any:
-        """The function as it is."""
-        return func
-
-
 def create_app(settings: Settings) -> Flask:
     """The web application."""
     parts = join(settings)
-    app = PlainFlask(__name__, static_folder=None)
+    app = Flask(__name__, static_folder=None)
     app.extensions["wellpaired"] = parts
     app.config.update(
         MAX_CONTENT_LENGTH=5 * 1024 * 1024,
@@ -354,10 +345,8 @@ def _admin_services(parts: Parts) -> home.AdminServices:
 
 
 def _harden(response: Response) -> Response:
-    given = {name for name, _ in response.headers}
     for name, value in HARDENING:
-        if name not in given:
-            response.headers.add(name, value)
+        response.headers.setdefault(name, value)
     return response
 
 

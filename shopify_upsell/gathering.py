@@ -39,6 +39,21 @@ class _Ticket(Generic[Piece, Result]):
     result: Result | Exception | None = None
 
 
+def attempt(work: Callable[[], Result]) -> Result | Exception:
+    """Do one piece among others: its result, or what it raised, in its place."""
+    try:
+        return work()
+    except Exception as error:
+        return error
+
+
+def raised_or(told: Result | Exception) -> Result:
+    """What was told, unless it is an error. Raises: that error."""
+    if isinstance(told, Exception):
+        raise told
+    return told
+
+
 class Gathering(Generic[Piece, Result]):
     """Where the threads of one process bring pieces of one kind of work.
 
@@ -62,9 +77,7 @@ class Gathering(Generic[Piece, Result]):
             self._give_up(ticket)
         if not ticket.is_done:
             self._take_turn(ticket)
-        if isinstance(ticket.result, Exception):
-            raise ticket.result
-        return ticket.result  # type: ignore[return-value]  # done, so it is a result
+        return raised_or(ticket.result)  # type: ignore[return-value]  # done, so it is no longer None
 
     def _give_up(self, ticket: _Ticket[Piece, Result]) -> None:
         """Leave the line, unless the turn came at the last moment. Raises: RetryLater."""
@@ -74,7 +87,7 @@ class Gathering(Generic[Piece, Result]):
                 raise RetryLater("too much is waiting at the moment", after=timedelta(seconds=1))
         ticket.turn.acquire()
 
-    def _take_turn(self, leader: _Ticket[Piece, Result] | None) -> None:
+    def _take_turn(self, leader: _Ticket[Piece, Result]) -> None:
         """Do what waits, then hand the lead to whoever came meanwhile."""
         with self._lock:
             batch, self._waiting = self._waiting[:MOST_AT_ONCE], self._waiting[MOST_AT_ONCE:]

@@ -7,12 +7,11 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from builders_threads import SOON, until
 
 from shopify_upsell import gathering
 from shopify_upsell.core import RetryLater
 from shopify_upsell.gathering import MOST_AT_ONCE, Gathering
-
-SOON = 20.0
 
 
 def doubled(pieces):
@@ -31,14 +30,6 @@ class Workshop:
         self.begun.set()
         assert self.go_on.wait(SOON)
         return self.work(pieces)
-
-
-def until(condition):
-    """Wait until something is so."""
-    deadline = time.monotonic() + SOON
-    while not condition():
-        assert time.monotonic() < deadline, "it never came to be"
-        time.sleep(0.0005)
 
 
 @pytest.fixture

@@ -4,17 +4,18 @@ What is known of the shop is read in a handful of queries and remembered for a f
 of the person is read every time, in one query, and what they own in two more where they are a customer.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 
 from sqlalchemy.orm import Session
 
 from shopify_upsell.core import DecisionId, ProductId
 from shopify_upsell.customers.standing import Standing, read_standings
 from shopify_upsell.experiments.layers import quarter_holdout
+from shopify_upsell.gathering import attempt, raised_or
 from shopify_upsell.ledger.owned import OwnedProduct
 from shopify_upsell.ledger.ownership import owned_products
 from shopify_upsell.matrix.exploring import Exploration
@@ -36,8 +37,6 @@ from shopify_upsell.offers.unit_store import STANDING_WITH_UNIT, unit_among
 from shopify_upsell.shops.store import Shop
 
 __all__ = ["SHORTLIST", "CartLine", "Decision", "OfferRequest", "decide"]
-
-Result = TypeVar("Result")
 
 OWNED_SINCE = timedelta(days=730)
 """How far back what a customer bought is looked at. Our choice: the timing of pairs ends at 270 days; what lasts is
@@ -114,21 +113,7 @@ def decide_each(
     people = [question.subjects for question in questions]
     standings = read_standings(session, shop_id, people, now=now, statement=STANDING_WITH_UNIT)
     asked = zip(questions, standings, decision_ids, strict=True)
-    return [_attempt(partial(_decided, session, *one, now)) for one in asked]
-
-
-def raised_or(told: Result | Exception) -> Result:
-    """What was told, unless it is an error. Raises: that error."""
-    if isinstance(told, Exception):
-        raise told
-    return told
-
-
-def _attempt(work: Callable[[], Result]) -> Result | Exception:
-    try:
-        return work()
-    except Exception as error:
-        return error
+    return [attempt(partial(_decided, session, *one, now)) for one in asked]
 
 
 def _decided(

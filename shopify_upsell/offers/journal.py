@@ -8,7 +8,7 @@ acknowledged decision can be lost: an answer leaves only after the commit that h
 import logging
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import islice
 from typing import Any
 
@@ -18,7 +18,7 @@ from shopify_upsell.core import ShopId
 from shopify_upsell.customers.courtesy import spend
 from shopify_upsell.customers.courtesy_store import Swap, swap_state, swap_states, take_from_shop
 from shopify_upsell.database import Database, bind_shop, is_transient
-from shopify_upsell.gathering import Gathering
+from shopify_upsell.gathering import Gathering, attempt, raised_or
 from shopify_upsell.metrics import DECISIONS
 from shopify_upsell.offers.candidate import Decision
 from shopify_upsell.offers.decisions import save_decisions
@@ -41,9 +41,7 @@ class DecisionJournal:
         Raises: RetryLater, or what the database said.
         """
         (told,) = self.keep_each([decision])
-        if isinstance(told, Exception):
-            raise told
-        return told
+        return raised_or(told)
 
     def keep_each(self, decisions: Sequence[Decision]) -> Sequence[bool | Exception]:
         """Keep decisions together, each told as `keep` tells it; what went wrong with one is told in its place.
@@ -67,13 +65,10 @@ class DecisionJournal:
         if len(batch) == 1 or is_transient(error):
             return [error for _ in batch]
         log.warning("decisions_committed_apart", extra={"count": len(batch), "error": type(error).__name__})
-        return [self._alone(decision) for decision in batch]
+        return [attempt(partial(self._alone, decision)) for decision in batch]
 
-    def _alone(self, decision: Decision) -> bool | Exception:
-        try:
-            return self._write([decision])[0]
-        except Exception as error:
-            return error
+    def _alone(self, decision: Decision) -> bool:
+        return self._write([decision])[0]
 
     def _write(self, batch: Sequence[Decision]) -> list[bool]:
         by_shop: dict[ShopId, list[int]] = {}

@@ -11,6 +11,7 @@ import pytest
 from builders_courtesy import swap_state
 from builders_database import NOW, add_shop
 from builders_offers import BOOTS, a_request, a_snapshot
+from builders_threads import until
 from sqlalchemy import event, func, select
 from sqlalchemy.exc import IntegrityError
 
@@ -87,14 +88,6 @@ def commits_of(database):
         yield commits
     finally:
         event.remove(database.engine, "commit", note)
-
-
-def until(condition):
-    """Wait until something is so."""
-    deadline = time.monotonic() + 20
-    while not condition():
-        assert time.monotonic() < deadline, "it never came to be"
-        time.sleep(0.0005)
 
 
 class HeldJournal(DecisionJournal):

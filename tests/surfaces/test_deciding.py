@@ -1,7 +1,6 @@
 """The desk: shoppers who ask at the same moment are answered together, each with a committed decision of their own."""
 
 import threading
-import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -12,6 +11,7 @@ from builders_courtesy import swap_state
 from builders_database import NOW, add_shop
 from builders_offers import BOOTS, LACES, a_request, variant_id_of
 from builders_surfaces import ONE, TWO, plant
+from builders_threads import until
 from sqlalchemy import event, func, select
 
 from shopify_upsell.core import CustomerId, DecisionId, InvalidInput, OfferId
@@ -104,14 +104,6 @@ def assert_all_are_committed(database, decisions):
         kept = stored(database, decision)
         assert (kept.answer, kept.inputs) == (decision.answer, decision.inputs)
     assert len({(one.shop_id, one.decision_id) for one in decisions}) == len(decisions) == count_stored(database)
-
-
-def until(condition):
-    """Wait until something is so."""
-    deadline = time.monotonic() + 20
-    while not condition():
-        assert time.monotonic() < deadline, "it never came to be"
-        time.sleep(0.0005)
 
 
 # --- many at once
