@@ -24,8 +24,8 @@ from shopify_upsell.offers.decisions import DecisionPartRow, DecisionRow, read_d
 from shopify_upsell.offers.journal import DecisionJournal
 from shopify_upsell.offers.pipeline import ENGINE_VERSION, decide_from
 
-ELSEWHERE = OfferId(77)
-"""An offer that another page of the shopper showed."""
+ELSEWHERE = OfferId(10**12)
+"""An offer that another page of the shopper showed; far beyond the ids that a database counts up in these tests."""
 
 
 def a_decision(shop_id, name, *, visitor="abcdefgh", charged=None):

@@ -28,8 +28,8 @@ from shopify_upsell.surfaces import deciding
 from shopify_upsell.surfaces.deciding import MOST_TRIES, DecisionDesk
 
 CLIENTS, CARDS = 16, 2
-ELSEWHERE = OfferId(77)
-"""An offer that another page of the shopper showed."""
+ELSEWHERE = OfferId(10**12)
+"""An offer that another page of the shopper showed; far beyond the ids that a database counts up in these tests."""
 
 
 @pytest.fixture
